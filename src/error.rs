@@ -1,0 +1,289 @@
+//! What went wrong, where, and what to do: the one error of the crate.
+//!
+//! A divergence is data and never an [`Error`]. An error says what was being done (`message`), to which rule, dataset and
+//! side (`context`), where in the user's file (`location`), and what to do next (`hint`, kept apart from the message).
+
+use std::fmt;
+use std::path::PathBuf;
+
+use datafusion::arrow::error::ArrowError;
+use datafusion::error::DataFusionError;
+
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// The class of an error; all of them end a run with exit code 2, but `Interrupted` (130).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorKind {
+    /// Wrong arguments on the command line.
+    Usage,
+    /// The project file, a query's header, or a variable of the environment.
+    Config,
+    /// Something that was named is not there: a file, a bucket, a rule, a column.
+    NotFound,
+    /// The system behind a dataset or an output refuses.
+    Permission,
+    /// Input that cannot be read: truncated, foreign, ragged, wrongly encoded.
+    Data,
+    /// Columns that cannot serve as asked: types that cannot be compared as keys, zoned against zoneless.
+    Schema,
+    /// SQL that does not parse or plan.
+    Sql,
+    /// An input changed while it was read.
+    Changed,
+    /// The output could not be written.
+    Output,
+    /// Memory or disk ran out.
+    Resources,
+    /// Ctrl-C.
+    Interrupted,
+    /// A promise of the engine did not hold (conservation), or a bug: never a verdict.
+    Internal,
+}
+
+/// A place in a file that a person wrote. Lines and columns count from 1.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Location {
+    pub file: PathBuf,
+    pub line: u64,
+    pub column: u64,
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.file.display(), self.line, self.column)
+    }
+}
+
+/// The fields of an [`Error`], boxed so that `Result` stays small.
+#[derive(Debug)]
+struct Inner {
+    kind: ErrorKind,
+    message: String,
+    context: Vec<(&'static str, String)>,
+    location: Option<Location>,
+    hint: Option<String>,
+    retryable: bool,
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+#[derive(Debug)]
+pub struct Error(Box<Inner>);
+
+impl Error {
+    /// `message`: a sentence without a full stop, saying what could not be done.
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self(Box::new(Inner {
+            kind,
+            message: message.into(),
+            context: Vec::new(),
+            location: None,
+            hint: None,
+            retryable: false,
+            source: None,
+        }))
+    }
+
+    /// Adds where it happened, e.g. `("dataset", "bank.lines")`. The outermost context is printed first.
+    /// A name that is already there is kept: the innermost knows best.
+    pub fn context(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        if !self.0.context.iter().any(|(n, _)| *n == name) {
+            self.0.context.insert(0, (name, value.into()));
+        }
+        self
+    }
+
+    /// What to do about it; one sentence.
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.0.hint.get_or_insert(hint.into());
+        self
+    }
+
+    pub fn at(mut self, location: Location) -> Self {
+        self.0.location.get_or_insert(location);
+        self
+    }
+
+    pub fn retryable(mut self) -> Self {
+        self.0.retryable = true;
+        self
+    }
+
+    pub fn source(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        self.0.source = Some(source.into());
+        self
+    }
+
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    pub fn contexts(&self) -> &[(&'static str, String)] {
+        &self.0.context
+    }
+
+    pub fn location(&self) -> Option<&Location> {
+        self.0.location.as_ref()
+    }
+
+    pub fn hint_text(&self) -> Option<&str> {
+        self.0.hint.as_deref()
+    }
+
+    pub fn is_retryable(&self) -> bool {
+        self.0.retryable
+    }
+}
+
+/// One line: `message (rule orders, side target): cause`, with the location in front. The hint is printed apart.
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(location) = &self.0.location {
+            write!(f, "{location}: ")?;
+        }
+        write!(f, "{}", self.0.message)?;
+        if !self.0.context.is_empty() {
+            let parts: Vec<String> = self.0.context.iter().map(|(n, v)| format!("{n} {v}")).collect();
+            write!(f, " ({})", parts.join(", "))?;
+        }
+        if let Some(source) = &self.0.source {
+            write!(f, ": {source}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// Errors travel through DataFusion's plans boxed as `External`; here they come out as what they were.
+impl From<DataFusionError> for Error {
+    fn from(error: DataFusionError) -> Self {
+        match unwrap_datafusion(error) {
+            Ok(ours) => ours,
+            Err(theirs) => classify(theirs),
+        }
+    }
+}
+
+impl From<ArrowError> for Error {
+    fn from(error: ArrowError) -> Self {
+        DataFusionError::from(error).into()
+    }
+}
+
+/// So that `?` works inside DataFusion's traits.
+impl From<Error> for DataFusionError {
+    fn from(error: Error) -> Self {
+        DataFusionError::External(Box::new(error))
+    }
+}
+
+fn unwrap_datafusion(error: DataFusionError) -> Result<Error, DataFusionError> {
+    match error {
+        DataFusionError::External(inner) => match inner.downcast::<Error>() {
+            Ok(ours) => Ok(*ours),
+            Err(inner) => match inner.downcast::<DataFusionError>() {
+                Ok(nested) => unwrap_datafusion(*nested),
+                Err(inner) => match inner.downcast::<ArrowError>() {
+                    Ok(arrow) => unwrap_datafusion(DataFusionError::ArrowError(arrow, None)),
+                    Err(inner) => Err(DataFusionError::External(inner)),
+                },
+            },
+        },
+        DataFusionError::ArrowError(arrow, trace) => match *arrow {
+            ArrowError::ExternalError(inner) => unwrap_datafusion(DataFusionError::External(inner)),
+            arrow => Err(DataFusionError::ArrowError(Box::new(arrow), trace)),
+        },
+        DataFusionError::Context(text, inner) => {
+            unwrap_datafusion(*inner).map_err(|inner| DataFusionError::Context(text, Box::new(inner)))
+        }
+        DataFusionError::Diagnostic(diagnostic, inner) => {
+            unwrap_datafusion(*inner).map_err(|inner| DataFusionError::Diagnostic(diagnostic, Box::new(inner)))
+        }
+        // A stream that several partitions wait for hands out clones of one error.
+        DataFusionError::Shared(shared) => match std::sync::Arc::try_unwrap(shared) {
+            Ok(inner) => unwrap_datafusion(inner),
+            Err(shared) => match find_ours(&shared) {
+                Some(ours) => Ok(ours.copy()),
+                None => Err(DataFusionError::Shared(shared)),
+            },
+        },
+        other => Err(other),
+    }
+}
+
+fn find_ours<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a Error> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(ours) = error.downcast_ref::<Error>() {
+            return Some(ours);
+        }
+        next = error.source();
+    }
+    None
+}
+
+impl Error {
+    /// The same error without its cause as a value; the cause's words are kept.
+    fn copy(&self) -> Self {
+        let mut copy = Error::new(self.kind(), self.message());
+        copy.0.context = self.0.context.clone();
+        copy.0.location = self.0.location.clone();
+        copy.0.hint = self.0.hint.clone();
+        copy.0.retryable = self.0.retryable;
+        if let Some(source) = &self.0.source {
+            copy.0.source = Some(source.to_string().into());
+        }
+        copy
+    }
+}
+
+fn classify(error: DataFusionError) -> Error {
+    let text = error.strip_backtrace();
+    match error.find_root() {
+        DataFusionError::SQL(..) | DataFusionError::Plan(_) | DataFusionError::SchemaError(..) => {
+            Error::new(ErrorKind::Sql, tidy(&text))
+        }
+        DataFusionError::ResourcesExhausted(_) => Error::new(ErrorKind::Resources, tidy(&text))
+            .hint("give more memory with --memory, or a larger disk for spilling with TMPDIR"),
+        DataFusionError::ObjectStore(store) => from_store(store).source(text),
+        DataFusionError::ParquetError(_) => Error::new(ErrorKind::Data, tidy(&text)),
+        DataFusionError::IoError(io) if io.kind() == std::io::ErrorKind::StorageFull => {
+            Error::new(ErrorKind::Resources, tidy(&text)).hint("free some disk space, or point TMPDIR to a larger disk")
+        }
+        DataFusionError::ArrowError(..) | DataFusionError::IoError(_) | DataFusionError::Execution(_) => {
+            Error::new(ErrorKind::Data, tidy(&text))
+        }
+        _ => Error::new(ErrorKind::Internal, tidy(&text)),
+    }
+}
+
+/// The class of an object store's error; the caller adds what it was doing.
+pub fn from_store(error: &object_store::Error) -> Error {
+    use object_store::Error as Store;
+    match error {
+        Store::NotFound { path, .. } => Error::new(ErrorKind::NotFound, format!("there is no object at {path}")),
+        Store::PermissionDenied { path, .. } | Store::Unauthenticated { path, .. } => {
+            Error::new(ErrorKind::Permission, format!("access to {path} is refused"))
+                .hint("check the credentials and the rights on this path")
+        }
+        Store::Precondition { path, .. } => {
+            Error::new(ErrorKind::Changed, format!("{path} changed while it was read"))
+                .hint("run again once the input is no longer written to")
+        }
+        _ => Error::new(ErrorKind::Data, "the object store answered with an error"),
+    }
+}
+
+/// DataFusion's own prefixes tell a user nothing.
+fn tidy(text: &str) -> String {
+    let mut text = text.trim();
+    for prefix in ["External error: ", "Error during planning: ", "Execution error: ", "SQL error: ", "Arrow error: ", "Schema error: "] {
+        text = text.strip_prefix(prefix).unwrap_or(text);
+    }
+    text.to_string()
+}

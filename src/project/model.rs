@@ -1,0 +1,201 @@
+//! The validated project: what the rooms behind `project` work with. No `Option` here means "default"; nothing here
+//! has been read from a data system yet.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use datafusion::arrow::datatypes::DataType;
+use datafusion::scalar::ScalarValue;
+
+use crate::error::Location;
+use crate::side::BySide;
+
+/// A project file, resolved. Relative paths are resolved against `dir`.
+#[derive(Debug, Clone)]
+pub struct Project {
+    pub dir: PathBuf,
+    /// Where divergence tables and run records go: a folder or a URL, absolute.
+    pub output: String,
+    /// By name, in the order of the file.
+    pub datasets: Vec<Dataset>,
+    /// In the order of the file; then the files of `queries/`, by name.
+    pub rules: Vec<Rule>,
+    /// Values for the placeholders `$name`, typed.
+    pub params: BTreeMap<String, ScalarValue>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Dataset {
+    pub name: String,
+    pub connector: Connector,
+    /// Where the dataset stands in the project file; none for one made by `tieout diff`.
+    pub location: Option<Location>,
+}
+
+/// The kind of system behind a dataset.
+#[derive(Debug, Clone)]
+pub enum Connector {
+    Parquet(Files),
+    Csv(Files, CsvOptions),
+    Ndjson(Files, TextOptions),
+    Arrow(Files),
+    /// A SQL view over other datasets.
+    Sql(Fragment),
+}
+
+/// A file, a folder, a glob or a URL, absolute; not yet listed.
+#[derive(Debug, Clone)]
+pub struct Files {
+    pub path: String,
+    pub compression: Compression,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compression {
+    /// By the ending of each file: `.gz`, `.zst`, or none.
+    ByEnding,
+    None,
+    Gzip,
+    Zstd,
+}
+
+#[derive(Debug, Clone)]
+pub struct CsvOptions {
+    pub delimiter: u8,
+    pub quote: u8,
+    /// Whether the first line of each file names the columns; without it they are `column_1`, `column_2` ...
+    pub header: bool,
+    /// Texts that are NULL, besides the empty one.
+    pub null: Vec<String>,
+    pub text: TextOptions,
+}
+
+/// What a format without types needs to be told.
+#[derive(Debug, Clone, Default)]
+pub struct TextOptions {
+    /// Declared types, by column.
+    pub columns: BTreeMap<String, DataType>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Rule {
+    pub name: String,
+    pub kind: RuleKind,
+    pub severity: Severity,
+    pub owner: Option<String>,
+    pub description: Option<String>,
+    pub allow: Allow,
+    pub location: Option<Location>,
+    /// Hex digest of the rule's own text (YAML or SQL), so that a run record can say which version ran.
+    pub version: String,
+}
+
+#[derive(Debug, Clone)]
+pub enum RuleKind {
+    Match(MatchRule),
+    Totals(TotalsRule),
+    Sql(SqlRule),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    Info,
+    Warning,
+    Error,
+    Critical,
+}
+
+/// The error budget: a run with no more divergences than this is reconciled. Zero by default. Where both are given,
+/// both must hold.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Allow {
+    pub rows: Option<u64>,
+    /// Divergences per row of the larger side, 0 to 1.
+    pub rate: Option<f64>,
+}
+
+#[derive(Debug, Clone)]
+pub struct MatchRule {
+    /// Names of datasets.
+    pub dataset: BySide<String>,
+    /// Names on the source side (after mapping); empty: rows are compared as a multiset over all columns.
+    pub key: Vec<String>,
+    /// Rows that both sides are restricted to, in source names.
+    pub filter: Option<Fragment>,
+    /// Rows of one side, in that side's own names.
+    pub side_filter: BySide<Option<Fragment>>,
+    /// Options by source name.
+    pub columns: BTreeMap<String, ColumnRule>,
+    /// The only columns to compare (besides the key); none: all.
+    pub only: Option<Vec<String>>,
+    /// Target column -> source column.
+    pub map: BTreeMap<String, String>,
+    pub settle: Option<Settle>,
+}
+
+/// What a rule says of one column.
+#[derive(Debug, Clone, Default)]
+pub struct ColumnRule {
+    /// SQL that gives the column on a side, in that side's own names.
+    pub expression: BySide<Option<Fragment>>,
+    pub tolerance: Option<Tolerance>,
+    pub trim: bool,
+    pub ignore_case: bool,
+    pub nfc: bool,
+    /// What a zoneless time of this column means: an IANA zone or an offset.
+    pub timezone: Option<String>,
+    pub ignore: bool,
+    pub location: Option<Location>,
+}
+
+/// Inclusive. Decimal numbers stay text so that no digit is lost on the way.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Tolerance {
+    /// `abs(source - target) <= a`, e.g. "0.005".
+    Absolute(String),
+    /// `abs(source - target) <= r * max(abs(source), abs(target))`; "1%" is "0.01".
+    Relative(String),
+    /// For times.
+    Duration(Duration),
+}
+
+/// Late data: rows whose `column` is younger than the start of the run less `wait` are left out on both sides.
+#[derive(Debug, Clone)]
+pub struct Settle {
+    pub column: String,
+    pub wait: Duration,
+}
+
+#[derive(Debug, Clone)]
+pub struct TotalsRule {
+    pub dataset: BySide<String>,
+    pub filter: Option<Fragment>,
+    pub side_filter: BySide<Option<Fragment>>,
+    /// Target column -> source column.
+    pub map: BTreeMap<String, String>,
+    /// Name -> expression, in the order of the file.
+    pub group_by: Vec<(String, Fragment)>,
+    /// Name -> aggregate, in the order of the file.
+    pub totals: Vec<(String, Fragment)>,
+    pub tolerance: BTreeMap<String, Tolerance>,
+    pub settle: Option<Settle>,
+}
+
+/// A file of `queries/`: every row it returns is a divergence.
+#[derive(Debug, Clone)]
+pub struct SqlRule {
+    /// The whole file, so that positions in errors are positions in the file.
+    pub query: Fragment,
+    /// Columns of the result that identify a divergence; empty: all of them, and an ordinal.
+    pub key: Vec<String>,
+}
+
+/// SQL that an analyst wrote, and where it begins.
+#[derive(Debug, Clone)]
+pub struct Fragment {
+    pub sql: String,
+    /// None for what came from the command line.
+    pub location: Option<Location>,
+}
