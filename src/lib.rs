@@ -8,6 +8,7 @@ pub mod dataset;
 pub mod divergence;
 pub mod engine;
 pub mod error;
+pub mod progress;
 pub mod project;
 pub mod report;
 pub mod rule;
