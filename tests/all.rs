@@ -1,1 +1,4 @@
-#[test] fn t(){}
+#![allow(dead_code)]
+//! The one integration binary; each further one would link DataFusion again.
+mod examples;
+mod support;
