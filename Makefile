@@ -22,7 +22,7 @@ test:
 lint:
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps
 	@if [ -f deny.toml ] && $(CARGO) deny --version >/dev/null 2>&1; then \
 		$(CARGO) deny --locked --offline check licenses bans sources; fi
 

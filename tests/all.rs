@@ -1,4 +1,4 @@
-#![allow(dead_code)]
 //! The one integration binary; each further one would link DataFusion again.
+
 mod examples;
 mod support;

@@ -63,7 +63,7 @@ pub fn batch(table: &str) -> RecordBatch {
         assert_eq!(row.len(), schema.fields().len(), "row {} of a literal table has {row:?}", n + 1);
     }
     let column = |(i, field): (usize, &Arc<Field>)| {
-        column(&rows.iter().map(|row| row[i].as_deref()).collect(), field.data_type())
+        column(&rows.iter().map(|row| row[i].as_deref()).collect::<Vec<_>>(), field.data_type())
     };
     let columns = schema.fields().iter().enumerate().map(column).collect();
     let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
@@ -160,8 +160,8 @@ fn cell(text: &str) -> Option<String> {
     }
 }
 
-fn column(cells: &Vec<Option<&str>>, kind: &DataType) -> ArrayRef {
-    let texts: ArrayRef = Arc::new(StringArray::from(cells.clone()));
+fn column(cells: &[Option<&str>], kind: &DataType) -> ArrayRef {
+    let texts: ArrayRef = Arc::new(StringArray::from(cells.to_vec()));
     match kind {
         DataType::Null => new_null_array(kind, cells.len()),
         DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => {

@@ -6,7 +6,7 @@
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
@@ -199,7 +199,7 @@ impl Weed {
     }
 }
 
-fn spawn(program: &Path, dir: &PathBuf, ports: &Ports) -> Child {
+fn spawn(program: &Path, dir: &Path, ports: &Ports) -> Child {
     let identity = |name: &str, (id, secret): (&str, &str), actions: &[&str]| {
         serde_json::json!({
             "name": name, "credentials": [{"accessKey": id, "secretKey": secret}], "actions": actions,
