@@ -134,6 +134,11 @@ impl Error {
         self.0.hint.as_deref()
     }
 
+    /// The words of what caused it.
+    pub fn cause(&self) -> Option<String> {
+        self.0.source.as_ref().map(ToString::to_string)
+    }
+
     pub fn is_retryable(&self) -> bool {
         self.0.retryable
     }
@@ -164,7 +169,11 @@ impl From<DataFusionError> for Error {
     fn from(error: DataFusionError) -> Self {
         match unwrap_datafusion(error) {
             Ok(ours) => ours,
-            Err(theirs) => classify(theirs),
+            // Parquet's reader carries errors of the store inside its own.
+            Err(theirs) => match find_ours(&theirs) {
+                Some(ours) => ours.copy(),
+                None => classify(theirs),
+            },
         }
     }
 }
@@ -271,10 +280,8 @@ pub fn from_store(error: &object_store::Error) -> Error {
             Error::new(ErrorKind::Permission, format!("access to {path} is refused"))
                 .hint("check the credentials and the rights on this path")
         }
-        Store::Precondition { path, .. } => {
-            Error::new(ErrorKind::Changed, format!("{path} changed while it was read"))
-                .hint("run again once the input is no longer written to")
-        }
+        Store::Precondition { path, .. } => Error::new(ErrorKind::Changed, format!("{path} changed while it was read"))
+            .hint("run again once the input is no longer written to"),
         _ => Error::new(ErrorKind::Data, "the object store answered with an error"),
     }
 }
@@ -282,7 +289,14 @@ pub fn from_store(error: &object_store::Error) -> Error {
 /// DataFusion's own prefixes tell a user nothing.
 fn tidy(text: &str) -> String {
     let mut text = text.trim();
-    for prefix in ["External error: ", "Error during planning: ", "Execution error: ", "SQL error: ", "Arrow error: ", "Schema error: "] {
+    for prefix in [
+        "External error: ",
+        "Error during planning: ",
+        "Execution error: ",
+        "SQL error: ",
+        "Arrow error: ",
+        "Schema error: ",
+    ] {
         text = text.strip_prefix(prefix).unwrap_or(text);
     }
     text.to_string()

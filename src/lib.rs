@@ -15,6 +15,7 @@ pub mod rule;
 pub mod run;
 pub mod side;
 pub mod sql;
+pub mod verdict;
 
 pub use error::{Error, ErrorKind, Result};
 pub use side::{BySide, Side};

@@ -12,7 +12,7 @@ use crate::error::Location;
 use crate::side::BySide;
 
 /// A project file, resolved. Relative paths are resolved against `dir`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Project {
     pub dir: PathBuf,
     /// Where divergence tables and run records go: a folder or a URL, absolute.
@@ -198,4 +198,12 @@ pub struct Fragment {
     pub sql: String,
     /// None for what came from the command line.
     pub location: Option<Location>,
+}
+
+impl Fragment {
+    /// The SQL so that it can stand inside a statement: a comment at its end ends there.
+    pub fn inline(&self) -> String {
+        let sql = self.sql.trim();
+        if sql.contains("--") { format!("{sql}\n") } else { sql.to_string() }
+    }
 }

@@ -6,6 +6,7 @@ use serde::{Serialize, Serializer};
 
 use crate::project::model::Severity;
 use crate::side::BySide;
+pub use crate::verdict::{ColumnCounts, Guarantee, Outcome, RowCounts, SchemaDifferences, TypeDiffers};
 
 /// One run of some rules.
 #[derive(Debug, Clone, Serialize)]
@@ -16,23 +17,6 @@ pub struct RunReport {
     pub started_at: DateTime<Utc>,
     pub elapsed_ms: u64,
     pub rules: Vec<RuleReport>,
-}
-
-/// Ordered from good to bad: the outcome of a run is the worst of its rules.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Outcome {
-    Reconciled,
-    Inconclusive,
-    Diverged,
-}
-
-/// How equality was proven.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Guarantee {
-    Exact,
-    Digest128,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -67,70 +51,6 @@ pub struct RuleReport {
     /// The first divergences in the order of the table, for people; at most `--limit`. Not part of the JSON.
     #[serde(skip)]
     pub sample: Option<datafusion::arrow::record_batch::RecordBatch>,
-}
-
-/// Exact counts, whatever `--limit` says. `source + target = 2 equal + 2 value_mismatch + missing + duplicate_key`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct RowCounts {
-    /// Rows read on the side, after filters.
-    pub source: u64,
-    pub target: u64,
-    /// Pairs.
-    pub equal: u64,
-    /// Pairs.
-    pub value_mismatch: u64,
-    pub missing_in_target: u64,
-    pub missing_in_source: u64,
-    /// Rows left over, on either side, of keys that repeat.
-    pub duplicate_key: u64,
-    /// Rows returned by a `sql` rule.
-    #[serde(skip_serializing_if = "is_zero")]
-    pub rule_violation: u64,
-}
-
-fn is_zero(n: &u64) -> bool {
-    *n == 0
-}
-
-impl RowCounts {
-    /// Rows of the divergence table, without schema mismatches.
-    pub fn divergences(&self) -> u64 {
-        self.value_mismatch + self.missing_in_target + self.missing_in_source + self.duplicate_key + self.rule_violation
-    }
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ColumnCounts {
-    pub column: String,
-    /// Rows whose cells differ.
-    pub value_mismatch: u64,
-    /// Cells that differ within the tolerance, also in rows that mismatch elsewhere.
-    pub within_tolerance: u64,
-}
-
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct SchemaDifferences {
-    pub only_in_source: Vec<String>,
-    pub only_in_target: Vec<String>,
-    /// Columns of one name whose types cannot be compared.
-    pub type_differs: Vec<TypeDiffers>,
-}
-
-impl SchemaDifferences {
-    pub fn len(&self) -> usize {
-        self.only_in_source.len() + self.only_in_target.len() + self.type_differs.len()
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct TypeDiffers {
-    pub column: String,
-    #[serde(flatten)]
-    pub types: BySide<String>,
 }
 
 #[derive(Debug, Clone, Serialize)]

@@ -1,0 +1,57 @@
+//! `tieout run [RULE...]`: the project's rules.
+
+use crate::cli::args::{EngineArgs, Format, OutputArgs, ProjectArgs};
+use crate::cli::bars::Bars;
+use crate::cli::print::{self, layout};
+use crate::cli::{End, Volume, runtime};
+use crate::error::Result;
+use crate::project::model::Project;
+use crate::report;
+use crate::run::{self, RunOptions};
+
+/// Run the project's rules
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  tieout run
+  tieout run orders daily_totals --param as_of=2026-01-31
+  tieout run --project recon --out s3://bucket/recon --format json")]
+pub struct Args {
+    /// Rules to run [default: all]
+    #[arg(value_name = "RULE")]
+    rules: Vec<String>,
+    #[command(flatten)]
+    project: ProjectArgs,
+    #[command(flatten)]
+    pub output: OutputArgs,
+    #[command(flatten)]
+    engine: EngineArgs,
+}
+
+pub fn execute(args: Args, volume: Volume) -> Result<End> {
+    let project = args.project.load()?;
+    let options = args.output.options(&args.engine, Some(&project.output))?;
+    verdict(&project, &args.rules, &options, &args.output, &args.engine, volume)
+}
+
+/// Runs rules, prints the report and ends with its outcome; `diff` ends here as well.
+pub fn verdict(
+    project: &Project,
+    rules: &[String],
+    options: &RunOptions,
+    output: &OutputArgs,
+    engine: &EngineArgs,
+    volume: Volume,
+) -> Result<End> {
+    let bars = Bars::start(&options.progress, volume);
+    let report = runtime::block_on(engine.threads, run::run(project, rules, options));
+    drop(bars);
+    let report = report?;
+    let text = match (output.format, volume.quiet) {
+        (Format::Json, _) => report::json(&report)?,
+        (Format::Text, true) => report::brief(&report, layout().palette),
+        (Format::Text, false) => report::text(&report, layout()),
+    };
+    print::out(&text)?;
+    Ok(End::Verdict(report.outcome))
+}

@@ -1,0 +1,110 @@
+//! The systems behind datasets: one file or folder per connector, each of which makes a [`TableProvider`] over pinned
+//! inputs. Only this room opens data systems.
+//!
+//! The walk: [`store`] finds the object store behind a location, `listing` lists what lies there, `pin` remembers the
+//! exact version of each object and refuses any other, a connector (`parquet`, `csv`, `ndjson`, `arrow`) reads schemas
+//! and rows, `schema` and `hive` make one schema of them, and `table` is what DataFusion's plans read.
+
+mod arrow;
+mod csv;
+mod declared;
+mod glob;
+mod hive;
+mod listing;
+mod ndjson;
+mod parquet;
+mod percent;
+mod pin;
+mod redact;
+mod scan;
+mod schema;
+mod source;
+pub mod store;
+mod table;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use datafusion::catalog::TableProvider;
+use datafusion::prelude::SessionContext;
+use serde::Serialize;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::progress::Progress;
+use crate::project::model::{Connector, Dataset, Files};
+use pin::PinnedStore;
+use table::Parts;
+
+/// Key in a field's metadata: the column is text without a type of its own (a CSV cell, a Hive partition, a JSON
+/// string). The value is the declared type as [`DataType`](datafusion::arrow::datatypes::DataType) displays it, or ""
+/// where none is declared.
+pub const TEXT_OF: &str = "tieout.text_of";
+
+/// A dataset, opened: what plans read, and what exactly was pinned.
+#[derive(Debug, Clone)]
+pub struct Opened {
+    pub name: String,
+    pub table: Arc<dyn TableProvider>,
+    pub inputs: Vec<Input>,
+    /// Exact, from the metadata of all files (Parquet, Arrow IPC files); None where only reading tells.
+    pub rows: Option<u64>,
+    store: Arc<PinnedStore>,
+}
+
+/// One object as it was when the dataset was opened.
+#[derive(Clone, Debug, Serialize, PartialEq)]
+pub struct Input {
+    /// Without user info and without the values of a query.
+    pub url: String,
+    /// Bytes, as stored.
+    pub size: u64,
+    pub last_modified: DateTime<Utc>,
+    pub e_tag: Option<String>,
+    pub version: Option<String>,
+}
+
+/// Opens a dataset: lists and pins its objects, reads headers, footers or schemas, and registers a store for them in
+/// the session. A [`Connector::Sql`] is a view, which the caller registers: an error here.
+pub async fn open(session: &SessionContext, dataset: &Dataset, progress: &Arc<Progress>) -> Result<Opened> {
+    open_unnamed(session, dataset, progress).await.map_err(|error| error.context("dataset", &dataset.name))
+}
+
+async fn open_unnamed(session: &SessionContext, dataset: &Dataset, progress: &Arc<Progress>) -> Result<Opened> {
+    let (files, kind) = match &dataset.connector {
+        Connector::Parquet(files) => (files, listing::Kind::Parquet),
+        Connector::Csv(files, _) => (files, listing::Kind::Csv),
+        Connector::Ndjson(files, _) => (files, listing::Kind::Ndjson),
+        Connector::Arrow(files) => (files, listing::Kind::Arrow),
+        Connector::Sql(_) => return Err(Error::new(ErrorKind::Internal, "a SQL view has no files to open")),
+    };
+    let Files { path, compression } = files;
+    let listing = listing::list(path, kind).await?;
+    let store = Arc::new(PinnedStore::new(listing, Arc::clone(progress)));
+    let partitions = hive::partitions(store.objects())?;
+    let read_twice = matches!(dataset.connector, Connector::Ndjson(..));
+    if read_twice {
+        store.start_counting();
+    }
+    let parts = Parts { store: Arc::clone(&store), partitions };
+    let (table, rows) = match &dataset.connector {
+        Connector::Parquet(_) => parquet::open(parts).await?,
+        Connector::Csv(_, options) => (csv::open(parts, options, *compression).await?, None),
+        Connector::Ndjson(_, options) => (ndjson::open(parts, options, *compression).await?, None),
+        Connector::Arrow(_) => arrow::open(parts).await?,
+        Connector::Sql(_) => return Err(Error::new(ErrorKind::Internal, "a SQL view has no files to open")),
+    };
+    session.runtime_env().register_object_store(store.url().as_ref(), Arc::clone(&store) as _);
+    store.start_counting();
+    let inputs = store.objects().iter().map(|object| object.input()).collect();
+    Ok(Opened { name: dataset.name.clone(), table: Arc::new(table), inputs, rows, store })
+}
+
+impl Opened {
+    /// Looks at every input again: an error of kind `Changed` that names the first object that is no longer what was
+    /// pinned. Local files can be changed in place while a stream is open, which no precondition sees.
+    pub async fn verify_unchanged(&self) -> Result<()> {
+        self.store.verify_unchanged().await.map_err(|error| error.context("dataset", &self.name))
+    }
+}

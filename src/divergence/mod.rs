@@ -1,0 +1,19 @@
+//! Divergence tables: their schema, the identity of a divergence, writing and reading. Only this room knows the schema.
+//!
+//! `<output>/divergences/rule=<rule>/run=<run_id>/part-0.parquet`, sorted by key, NULLs first; `<output>/runs/<run_id>.parquet`,
+//! one row a rule, written last: readers start from it.
+
+mod assemble;
+mod identity;
+mod output;
+mod reader;
+mod records;
+mod schema;
+mod write;
+
+pub use assemble::{Assembler, assemble_query, assemble_schema_differences};
+pub use output::{Output, RuleOutput};
+pub use reader::register_results;
+pub use records::{RunRecord, run_record_schema};
+pub use schema::{DivergenceSchema, stored_type};
+pub use write::{Written, write_sorted};

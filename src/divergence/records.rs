@@ -1,0 +1,151 @@
+//! Run records: `<output>/runs/<run_id>.parquet`, one row a rule, with what was compared and the pinned inputs of both sides.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use datafusion::arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
+use datafusion::arrow::json::ReaderBuilder;
+use datafusion::parquet::arrow::ArrowWriter;
+use serde::Serialize;
+
+use crate::dataset::Input;
+use crate::error::{Error, ErrorKind, Result};
+use crate::verdict::{ColumnCounts, RowCounts, SchemaDifferences};
+
+/// One row of the runs table.
+#[derive(Debug, Clone, Serialize)]
+pub struct RunRecord {
+    pub run_id: String,
+    pub rule: String,
+    pub kind: String,
+    pub outcome: String,
+    pub guarantee: String,
+    pub strategy: String,
+    pub severity: String,
+    pub owner: Option<String>,
+    pub started_at: DateTime<Utc>,
+    pub elapsed_ms: u64,
+    #[serde(flatten)]
+    pub rows: RecordedRows,
+    pub columns: Vec<ColumnCounts>,
+    pub schema_mismatch: u64,
+    pub only_in_source: Vec<String>,
+    pub only_in_target: Vec<String>,
+    pub type_differs: Vec<String>,
+    pub notes: Vec<String>,
+    /// Folder of the divergence table, below the output.
+    pub divergences: String,
+    /// Names of the key columns, as they stand in the divergence table.
+    pub key: Vec<String>,
+    pub source: Option<String>,
+    pub target: Option<String>,
+    /// Of a `sql` rule: all inputs that it reads.
+    pub source_inputs: Vec<Input>,
+    pub target_inputs: Vec<Input>,
+    /// Digest of the rule's own text.
+    pub rule_version: String,
+    pub digest_version: u32,
+    pub tieout_version: String,
+}
+
+/// RowCounts under the names of the runs table.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct RecordedRows {
+    pub source_rows: u64,
+    pub target_rows: u64,
+    pub equal: u64,
+    pub value_mismatch: u64,
+    pub missing_in_target: u64,
+    pub missing_in_source: u64,
+    pub duplicate_key: u64,
+    pub rule_violation: u64,
+}
+
+impl From<RowCounts> for RecordedRows {
+    fn from(rows: RowCounts) -> Self {
+        Self {
+            source_rows: rows.source,
+            target_rows: rows.target,
+            equal: rows.equal,
+            value_mismatch: rows.value_mismatch,
+            missing_in_target: rows.missing_in_target,
+            missing_in_source: rows.missing_in_source,
+            duplicate_key: rows.duplicate_key,
+            rule_violation: rows.rule_violation,
+        }
+    }
+}
+
+impl RunRecord {
+    /// Fills in what the schema differences say.
+    pub fn with_schema(mut self, schema: &SchemaDifferences) -> Self {
+        self.schema_mismatch = schema.len() as u64;
+        self.only_in_source = schema.only_in_source.clone();
+        self.only_in_target = schema.only_in_target.clone();
+        self.type_differs = schema.type_differs.iter().map(|differs| differs.column.clone()).collect();
+        self
+    }
+}
+
+/// The schema of the runs table.
+pub fn run_record_schema() -> SchemaRef {
+    let text = |name: &str| Field::new(name, DataType::Utf8, true);
+    let count = |name: &str| Field::new(name, DataType::UInt64, false);
+    let texts = |name: &str| Field::new(name, list(DataType::Utf8), true);
+    let moment = || DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
+    let input = DataType::Struct(Fields::from(vec![
+        text("url"),
+        Field::new("size", DataType::UInt64, true),
+        Field::new("last_modified", moment(), true),
+        text("e_tag"),
+        text("version"),
+    ]));
+    let column =
+        DataType::Struct(Fields::from(vec![text("column"), count("value_mismatch"), count("within_tolerance")]));
+    let mut fields: Vec<Field> =
+        ["run_id", "rule", "kind", "outcome", "guarantee", "strategy", "severity", "owner"].map(text).into();
+    fields.push(Field::new("started_at", moment(), false));
+    fields.extend(
+        [
+            "elapsed_ms",
+            "source_rows",
+            "target_rows",
+            "equal",
+            "value_mismatch",
+            "missing_in_target",
+            "missing_in_source",
+            "duplicate_key",
+            "rule_violation",
+        ]
+        .map(count),
+    );
+    fields.push(Field::new("columns", list(column), true));
+    fields.push(count("schema_mismatch"));
+    fields.extend(["only_in_source", "only_in_target", "type_differs", "notes"].map(texts));
+    fields.push(text("divergences"));
+    fields.push(texts("key"));
+    fields.extend(["source", "target"].map(text));
+    fields.extend(["source_inputs", "target_inputs"].map(|name| Field::new(name, list(input.clone()), true)));
+    fields.push(text("rule_version"));
+    fields.push(Field::new("digest_version", DataType::UInt32, false));
+    fields.push(text("tieout_version"));
+    Arc::new(Schema::new(fields))
+}
+
+fn list(item: DataType) -> DataType {
+    DataType::List(Arc::new(Field::new("item", item, true)))
+}
+
+/// The records as a Parquet file.
+pub fn to_parquet(records: &[RunRecord]) -> Result<Vec<u8>> {
+    let failed = |error: String| Error::new(ErrorKind::Internal, "the run's record could not be made").source(error);
+    let schema = run_record_schema();
+    let mut decoder = ReaderBuilder::new(schema.clone()).build_decoder()?;
+    decoder.serialize(records)?;
+    let batch = decoder.flush()?.ok_or_else(|| failed("it has no rows".into()))?;
+    let mut bytes = Vec::new();
+    let mut writer = ArrowWriter::try_new(&mut bytes, schema, None).map_err(|error| failed(error.to_string()))?;
+    writer.write(&batch).map_err(|error| failed(error.to_string()))?;
+    writer.close().map_err(|error| failed(error.to_string()))?;
+    Ok(bytes)
+}

@@ -1,0 +1,125 @@
+//! The schema of a divergence table, from the plan of its rule.
+
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::{DataType, Field, Fields, IntervalUnit, Schema, SchemaRef, TimeUnit};
+
+use crate::rule::common::plain;
+use crate::rule::plan::MatchPlan;
+use crate::side::Side;
+
+/// Names that a divergence table has of itself; `rule` and `run` come in by the folders' names.
+const OURS: [&str; 8] = ["run_id", "divergence_id", "kind", "side", "changed_columns", "unreadable", "rule", "run"];
+
+/// The columns of a divergence table.
+#[derive(Debug, Clone)]
+pub struct DivergenceSchema {
+    pub schema: SchemaRef,
+    /// Names of the key columns in the table, in the plan's order.
+    pub keys: Vec<String>,
+    /// What a reader should know: key columns that were renamed.
+    pub notes: Vec<String>,
+}
+
+impl DivergenceSchema {
+    pub fn of_match(plan: &MatchPlan) -> Self {
+        let values: Vec<Arc<Field>> = plan
+            .values
+            .iter()
+            .flat_map(|column| {
+                Side::BOTH.map(|side| {
+                    let own = stored_type(column.read.get(side).own());
+                    Arc::new(Field::new(format!("{side}_{}", column.name), own, true))
+                })
+            })
+            .collect();
+        let taken: Vec<&str> = values.iter().map(|field| field.name().as_str()).collect();
+        let (keys, notes) = key_names(plan.key.iter().map(|c| c.name.as_str()), &taken);
+        let mut fields = head();
+        for (name, column) in keys.iter().zip(&plan.key) {
+            fields.push(Arc::new(Field::new(name, stored_type(&column.common.data_type), true)));
+        }
+        fields.push(Arc::new(Field::new("changed_columns", text_list(), true)));
+        fields.extend(values);
+        fields.push(Arc::new(Field::new("unreadable", DataType::List(unreadable_item()), true)));
+        Self { schema: Arc::new(Schema::new(fields)), keys, notes }
+    }
+
+    /// Of a `sql` rule: the columns of its own query.
+    pub fn of_query(columns: &Fields, key: &[String]) -> Self {
+        let (names, notes) = key_names(columns.iter().map(|f| f.name().as_str()), &[]);
+        let mut fields = head();
+        for (name, column) in names.iter().zip(columns) {
+            fields.push(Arc::new(Field::new(name, stored_type(column.data_type()), true)));
+        }
+        let renamed = |key: &String| columns.iter().position(|f| f.name() == key).map(|i| names[i].clone());
+        let keys = key.iter().filter_map(renamed).collect();
+        Self { schema: Arc::new(Schema::new(fields)), keys, notes }
+    }
+}
+
+fn head() -> Vec<Arc<Field>> {
+    ["run_id", "divergence_id", "kind", "side"].map(|name| Arc::new(Field::new(name, DataType::Utf8, false))).to_vec()
+}
+
+/// A name that clashes with ours or with `taken`, in any case, is written `key_<name>`.
+fn key_names<'a>(names: impl Iterator<Item = &'a str>, taken: &[&str]) -> (Vec<String>, Vec<String>) {
+    let mut notes = Vec::new();
+    let mut used: Vec<String> = OURS.iter().chain(taken).map(|name| name.to_lowercase()).collect();
+    let names: Vec<&str> = names.collect();
+    let own: Vec<String> = names.iter().map(|name| name.to_lowercase()).collect();
+    let renamed = names
+        .into_iter()
+        .map(|name| {
+            let mut written = name.to_string();
+            while used.contains(&written.to_lowercase()) || written != name && own.contains(&written.to_lowercase()) {
+                written = format!("key_{written}");
+            }
+            if written != name {
+                notes
+                    .push(format!("column `{name}` is written as `{written}`, for `{name}` has another meaning there"));
+            }
+            used.push(written.to_lowercase());
+            written
+        })
+        .collect();
+    (renamed, notes)
+}
+
+pub fn text_list() -> DataType {
+    DataType::List(Arc::new(Field::new("item", DataType::Utf8, true)))
+}
+
+pub fn unreadable_fields() -> Fields {
+    ["side", "column", "text"].into_iter().map(|name| Field::new(name, DataType::Utf8, true)).collect()
+}
+
+pub fn unreadable_item() -> Arc<Field> {
+    Arc::new(Field::new("item", DataType::Struct(unreadable_fields()), true))
+}
+
+/// The type that a column is written as: of equal meaning, and read alike by every reader of Parquet.
+pub fn stored_type(data_type: &DataType) -> DataType {
+    use DataType::*;
+    match plain(data_type) {
+        // Parquet knows no seconds: they would come back as bare integers.
+        Timestamp(TimeUnit::Second, zone) => Timestamp(TimeUnit::Millisecond, zone),
+        Time32(TimeUnit::Second) => Time32(TimeUnit::Millisecond),
+        Float16 => Float32,
+        Null | Interval(IntervalUnit::MonthDayNano | IntervalUnit::DayTime | IntervalUnit::YearMonth) => Utf8,
+        Decimal32(p, s) | Decimal64(p, s) => Decimal128(p, s),
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_clash_are_renamed_in_any_case() {
+        let (names, notes) = key_names(["Kind", "id", "run", "key_run", "source_x"].into_iter(), &["source_x"]);
+        assert_eq!(names, ["key_Kind", "id", "key_key_run", "key_run", "key_source_x"]);
+        assert_eq!(notes.len(), 3);
+    }
+}

@@ -1,0 +1,142 @@
+//! Sorts divergence batches and writes them as one Parquet file, in bounded memory.
+
+use std::sync::{Arc, Mutex};
+
+use datafusion::arrow::compute::concat_batches;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::record_batch::RecordBatch;
+use datafusion::catalog::streaming::StreamingTable;
+use datafusion::error::{DataFusionError, Result as DataFusionResult};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::parquet::arrow::AsyncArrowWriter;
+use datafusion::parquet::basic::{Compression, ZstdLevel};
+use datafusion::parquet::file::properties::WriterProperties;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::streaming::PartitionStream;
+use datafusion::prelude::{SessionContext, col};
+use futures::{StreamExt, TryStreamExt};
+use object_store::buffered::BufWriter;
+use tokio::sync::mpsc;
+
+use crate::divergence::output::RuleOutput;
+use crate::error::{Error, ErrorKind, Result};
+
+/// What became of the divergences of a rule.
+pub struct Written {
+    pub rows: u64,
+    /// The first rows of the table, in its order.
+    pub sample: Option<RecordBatch>,
+}
+
+/// Sorts what `batches` brings by `order` (NULLs first), then by id; writes `first` and then the sorted rows to `output`,
+/// if there is one. The sorting columns are not written. Keeps the first `limit` rows.
+pub async fn write_sorted(
+    ctx: &SessionContext,
+    table: SchemaRef,
+    sortable: SchemaRef,
+    order: &[String],
+    first: Option<RecordBatch>,
+    batches: mpsc::Receiver<Result<RecordBatch>>,
+    output: Option<&RuleOutput>,
+    limit: usize,
+) -> Result<Written> {
+    let mut stream = sorted(ctx, &table, sortable, order, batches, output.is_none().then_some(limit)).await?;
+    let mut writer = match output {
+        Some(output) => Some(open(output, &table)?),
+        None => None,
+    };
+    let mut kept: Vec<RecordBatch> = Vec::new();
+    let (mut rows, mut held) = (0u64, 0usize);
+    let mut first = first;
+    loop {
+        let batch = match first.take() {
+            Some(batch) => Some(batch),
+            None => stream.try_next().await?,
+        };
+        let Some(batch) = batch else { break };
+        rows += batch.num_rows() as u64;
+        if held < limit {
+            let part = batch.slice(0, batch.num_rows().min(limit - held));
+            held += part.num_rows();
+            kept.push(part);
+        }
+        if let (Some(writer), Some(output)) = (&mut writer, output) {
+            writer.write(&batch).await.map_err(|error| output.error(error))?;
+        }
+    }
+    if let (Some(writer), Some(output)) = (writer, output) {
+        writer.close().await.map_err(|error| output.error(error))?;
+    }
+    let sample = if held > 0 { Some(concat_batches(&table, &kept)?) } else { None };
+    Ok(Written { rows, sample })
+}
+
+fn open(output: &RuleOutput, table: &SchemaRef) -> Result<AsyncArrowWriter<BufWriter>> {
+    let properties = WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::try_new(1).map_err(|error| output.error(error))?))
+        .set_created_by(format!("tieout {}", env!("CARGO_PKG_VERSION")))
+        .build();
+    let writer = BufWriter::new(output.store(), output.part());
+    AsyncArrowWriter::try_new(writer, table.clone(), Some(properties)).map_err(|error| output.error(error))
+}
+
+/// The batches as a plan's input, sorted, without the sorting columns.
+async fn sorted(
+    ctx: &SessionContext,
+    table: &SchemaRef,
+    sortable: SchemaRef,
+    order: &[String],
+    batches: mpsc::Receiver<Result<RecordBatch>>,
+    fetch: Option<usize>,
+) -> Result<SendableRecordBatchStream> {
+    let handed_over = HandedOver { schema: sortable.clone(), batches: Mutex::new(Some(batches)) };
+    let source = StreamingTable::try_new(sortable, vec![Arc::new(handed_over)])?;
+    let quoted = |name: &str| col(datafusion::common::Column::from_name(name));
+    let mut by: Vec<_> = order.iter().map(|name| quoted(name).sort(true, true)).collect();
+    by.push(quoted("divergence_id").sort(true, true));
+    let frame = ctx.read_table(Arc::new(source))?.sort(by)?;
+    let frame = match fetch {
+        // At least one row is fetched: a limit of zero would end the input's producer early.
+        Some(limit) => frame.limit(0, Some(limit.max(1)))?,
+        None => frame,
+    };
+    let visible = table.fields().iter().map(|field| quoted(field.name())).collect::<Vec<_>>();
+    Ok(frame.select(visible)?.execute_stream().await?)
+}
+
+/// Batches that another task makes, read once.
+struct HandedOver {
+    schema: SchemaRef,
+    batches: Mutex<Option<mpsc::Receiver<Result<RecordBatch>>>>,
+}
+
+impl std::fmt::Debug for HandedOver {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("HandedOver")
+    }
+}
+
+impl PartitionStream for HandedOver {
+    fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    fn execute(&self, _: Arc<TaskContext>) -> SendableRecordBatchStream {
+        let receiver = self.batches.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+        let stream = futures::stream::unfold(receiver, |receiver| async {
+            let mut receiver = receiver?;
+            let next: DataFusionResult<RecordBatch> = receiver.recv().await?.map_err(DataFusionError::from);
+            Some((next, Some(receiver)))
+        });
+        Box::pin(RecordBatchStreamAdapter::new(self.schema.clone(), stream.boxed()))
+    }
+}
+
+impl RuleOutput {
+    /// An error of writing the table, in our words.
+    pub fn error(&self, error: impl std::error::Error + Send + Sync + 'static) -> Error {
+        Error::new(ErrorKind::Output, format!("the divergence table {} could not be written", self.display()))
+            .hint("check that the folder can be written to and that the disk has room, then run again; nothing of this run is visible")
+            .source(error)
+    }
+}

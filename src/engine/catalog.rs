@@ -1,0 +1,259 @@
+//! The datasets of a project as DataFusion's catalog: a dataset is opened when a statement first names it.
+//!
+//! Two tables stand for one dataset. Its own name gives typed columns: what `columns:` declares is read strictly, and an
+//! unreadable cell is an error. `name#text` gives the cells as they are; match rules read it, for to them an unreadable
+//! cell is a divergence.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use datafusion::arrow::datatypes::DataType;
+use datafusion::catalog::{CatalogProvider, MemoryCatalogProvider, SchemaProvider, TableProvider};
+use datafusion::common::TableReference;
+use datafusion::datasource::{ViewTable, provider_as_source};
+use datafusion::error::{DataFusionError, Result as DataFusionResult};
+use datafusion::execution::session_state::SessionState;
+use datafusion::logical_expr::{LogicalPlanBuilder, TableSource};
+use datafusion::prelude::SessionContext;
+use datafusion::sql::parser::{DFParser, Statement};
+use futures::FutureExt;
+
+use crate::dataset::{self, Input, Opened};
+use crate::error::{Error, ErrorKind, Result};
+use crate::progress::Progress;
+use crate::project::model::{Connector, Dataset, Project};
+use crate::rule::resolve::text_of;
+use crate::rule::sql::{ident, literal};
+
+/// The ending of the table that gives a dataset's cells as they are.
+pub const TEXT_SUFFIX: &str = "#text";
+
+/// The session's state as it is now; None once the session is gone.
+type State = Box<dyn Fn() -> Option<SessionState> + Send + Sync>;
+
+pub struct Catalog {
+    /// By name.
+    datasets: BTreeMap<String, Dataset>,
+    opened: tokio::sync::Mutex<HashMap<String, Arc<Opened>>>,
+    progress: Arc<Progress>,
+    state: State,
+}
+
+impl fmt::Debug for Catalog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Catalog").field("datasets", &self.datasets.keys()).finish_non_exhaustive()
+    }
+}
+
+/// `a.b` is table b of schema a; a name without a dot stands in schema `public`; further dots belong to the table.
+fn place(name: &str) -> (&str, &str) {
+    name.split_once('.').unwrap_or(("public", name))
+}
+
+/// The dataset's name in SQL, quoted.
+pub fn table_name(dataset: &str) -> String {
+    match dataset.split_once('.') {
+        Some((schema, table)) => format!("{}.{}", ident(schema), ident(table)),
+        None => ident(dataset),
+    }
+}
+
+impl Catalog {
+    /// Registers the schemas of all datasets with the session; opens nothing.
+    pub fn register(ctx: &SessionContext, project: &Project, progress: Arc<Progress>) -> Result<Arc<Self>> {
+        let datasets: BTreeMap<String, Dataset> =
+            project.datasets.iter().map(|d| (d.name.clone(), d.clone())).collect();
+        let shared = ctx.state_weak_ref();
+        let state: State = Box::new(move || shared.upgrade().map(|state| state.read().clone()));
+        let catalog = Arc::new(Self { datasets, opened: Default::default(), progress, state });
+        let schemas: BTreeSet<&str> = catalog.datasets.keys().map(|name| place(name).0).chain(["public"]).collect();
+        let provider = MemoryCatalogProvider::new();
+        for schema in schemas {
+            let tables =
+                DatasetSchema { schema: schema.to_string(), catalog: catalog.clone(), more: Default::default() };
+            provider.register_schema(schema, Arc::new(tables))?;
+        }
+        ctx.register_catalog("datafusion", Arc::new(provider));
+        Ok(catalog)
+    }
+
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.datasets.keys().map(String::as_str)
+    }
+
+    fn session(&self) -> Result<SessionContext> {
+        let state = (self.state)().ok_or_else(|| Error::new(ErrorKind::Internal, "the session is gone"))?;
+        Ok(SessionContext::new_with_state(state))
+    }
+
+    /// Opens a dataset once; views have nothing to open.
+    pub async fn open(&self, name: &str) -> Result<Option<Arc<Opened>>> {
+        let Some(dataset) = self.datasets.get(name) else {
+            return Err(Error::new(ErrorKind::NotFound, format!("there is no dataset `{name}`")));
+        };
+        if matches!(dataset.connector, Connector::Sql(_)) {
+            return Ok(None);
+        }
+        let mut opened = self.opened.lock().await;
+        if let Some(found) = opened.get(name) {
+            return Ok(Some(found.clone()));
+        }
+        let result = dataset::open(&self.session()?, dataset, &self.progress).await;
+        let fresh = Arc::new(result.map_err(|error| match &dataset.location {
+            Some(location) => error.context("dataset", name).at(location.clone()),
+            None => error.context("dataset", name),
+        })?);
+        opened.insert(name.to_string(), fresh.clone());
+        Ok(Some(fresh))
+    }
+
+    /// The pinned inputs of a dataset; of a view, those of all that it reads.
+    pub async fn inputs(&self, name: &str) -> Result<Vec<Input>> {
+        let mut inputs = Vec::new();
+        for opened in self.opened_below(name).await? {
+            inputs.extend(opened.inputs.iter().cloned());
+        }
+        Ok(inputs)
+    }
+
+    /// An error if an input of the dataset changed since it was opened.
+    pub async fn verify_unchanged(&self, name: &str) -> Result<()> {
+        for opened in self.opened_below(name).await? {
+            opened.verify_unchanged().await.map_err(|error| error.context("dataset", opened.name.clone()))?;
+        }
+        Ok(())
+    }
+
+    async fn opened_below(&self, name: &str) -> Result<Vec<Arc<Opened>>> {
+        let (mut waiting, mut seen, mut found) = (vec![name.to_string()], BTreeSet::new(), Vec::new());
+        while let Some(name) = waiting.pop() {
+            if !seen.insert(name.clone()) {
+                continue;
+            }
+            match self.datasets.get(&name).map(|dataset| &dataset.connector) {
+                Some(Connector::Sql(fragment)) => waiting.extend(self.references(&fragment.sql)?),
+                Some(_) => found.extend(self.open(&name).await?),
+                None => {}
+            }
+        }
+        Ok(found)
+    }
+
+    /// The datasets that a statement names.
+    pub fn references(&self, sql: &str) -> Result<Vec<String>> {
+        let statement = DFParser::parse_sql(sql)?.pop_front();
+        let Some(Statement::Statement(statement)) = statement else { return Ok(Vec::new()) };
+        let (tables, _) = datafusion::sql::resolve::resolve_table_references(&Statement::Statement(statement), true)?;
+        let name = |table: TableReference| match table.schema() {
+            None | Some("public") => table.table().to_string(),
+            Some(schema) => format!("{schema}.{}", table.table()),
+        };
+        Ok(tables.into_iter().map(name).filter(|name| self.datasets.contains_key(name)).collect())
+    }
+
+    async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
+        if let Some(raw) = name.strip_suffix(TEXT_SUFFIX).filter(|raw| self.datasets.contains_key(*raw)) {
+            return Ok(self.open(raw).await?.map(|opened| opened.table.clone()));
+        }
+        let Some(dataset) = self.datasets.get(name) else { return Ok(None) };
+        if let Connector::Sql(fragment) = &dataset.connector {
+            // Boxed: the plan of a view asks for tables, which may be views again.
+            let (state, sql) = (self.session()?.state(), fragment.sql.clone());
+            let plan = async move { state.create_logical_plan(&sql).await }.boxed().await;
+            let plan = plan.map_err(|error| match &fragment.location {
+                Some(location) => Error::from(error).context("dataset", name).at(location.clone()),
+                None => Error::from(error).context("dataset", name),
+            })?;
+            return Ok(Some(Arc::new(ViewTable::new(plan, Some(fragment.sql.clone())))));
+        }
+        let opened = self.open(name).await?;
+        opened.map(|opened| self.typed(name, &opened)).transpose()
+    }
+
+    /// Declared columns are read as their type; an unreadable cell is an error.
+    fn typed(&self, name: &str, opened: &Opened) -> Result<Arc<dyn TableProvider>> {
+        let schema = opened.table.schema();
+        let declared = |field: &datafusion::arrow::datatypes::Field| text_of(field).flatten();
+        if schema.fields().iter().all(|field| declared(field).is_none_or(|t| t == DataType::Utf8)) {
+            return Ok(opened.table.clone());
+        }
+        let source: Arc<dyn TableSource> = provider_as_source(opened.table.clone());
+        let session = self.session()?;
+        let scan = LogicalPlanBuilder::scan(TableReference::bare(name), source, None)?.build()?;
+        let columns = schema
+            .fields()
+            .iter()
+            .map(|field| {
+                let column = ident(field.name());
+                let sql = match declared(field).filter(|t| *t != DataType::Utf8) {
+                    Some(data_type) => format!(
+                        "read_strict({column}, {}, {})",
+                        literal(&crate::sql::type_text(&data_type)),
+                        literal(&format!("{name}.{}", field.name()))
+                    ),
+                    None => column.clone(),
+                };
+                Ok(session.parse_sql_expr(&sql, scan.schema())?.alias(field.name()))
+            })
+            .collect::<Result<Vec<_>>>()?;
+        let plan = LogicalPlanBuilder::from(scan).project(columns)?.build()?;
+        Ok(Arc::new(ViewTable::new(plan, None)))
+    }
+}
+
+/// One schema of the catalog: datasets, and tables that were registered besides (past results).
+#[derive(Debug)]
+struct DatasetSchema {
+    schema: String,
+    catalog: Arc<Catalog>,
+    more: std::sync::RwLock<BTreeMap<String, Arc<dyn TableProvider>>>,
+}
+
+impl DatasetSchema {
+    fn dataset(&self, table: &str) -> String {
+        match self.schema.as_str() {
+            "public" => table.to_string(),
+            schema => format!("{schema}.{table}"),
+        }
+    }
+
+    fn registered(&self, name: &str) -> Option<Arc<dyn TableProvider>> {
+        self.more.read().unwrap_or_else(std::sync::PoisonError::into_inner).get(name).cloned()
+    }
+}
+
+#[async_trait]
+impl SchemaProvider for DatasetSchema {
+    fn table_names(&self) -> Vec<String> {
+        let datasets = self.catalog.datasets.keys().filter(|name| place(name).0 == self.schema);
+        let mut names: Vec<String> = datasets.map(|name| place(name).1.to_string()).collect();
+        names.extend(self.more.read().unwrap_or_else(std::sync::PoisonError::into_inner).keys().cloned());
+        names
+    }
+
+    async fn table(&self, name: &str) -> DataFusionResult<Option<Arc<dyn TableProvider>>, DataFusionError> {
+        match self.registered(name) {
+            Some(table) => Ok(Some(table)),
+            None => Ok(self.catalog.table(&self.dataset(name)).await?),
+        }
+    }
+
+    fn register_table(
+        &self,
+        name: String,
+        table: Arc<dyn TableProvider>,
+    ) -> DataFusionResult<Option<Arc<dyn TableProvider>>> {
+        Ok(self.more.write().unwrap_or_else(std::sync::PoisonError::into_inner).insert(name, table))
+    }
+
+    fn deregister_table(&self, name: &str) -> DataFusionResult<Option<Arc<dyn TableProvider>>> {
+        Ok(self.more.write().unwrap_or_else(std::sync::PoisonError::into_inner).remove(name))
+    }
+
+    fn table_exist(&self, name: &str) -> bool {
+        let raw = name.strip_suffix(TEXT_SUFFIX).unwrap_or(name);
+        self.registered(name).is_some() || self.catalog.datasets.contains_key(&self.dataset(raw))
+    }
+}

@@ -1,0 +1,101 @@
+//! The engine: a DataFusion session in bounded memory, and the reconcile operator with its strategies.
+//!
+//! `engine` knows plans and batches; it does not know YAML, outputs or terminals.
+
+pub mod catalog;
+pub mod classified;
+pub mod digests;
+mod reconcile;
+mod segments;
+mod session;
+mod spool;
+mod suspects;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use datafusion::common::ParamValues;
+use datafusion::common::metadata::ScalarAndMetadata;
+use datafusion::error::Result as DataFusionResult;
+use datafusion::execution::context::SQLOptions;
+use datafusion::prelude::{DataFrame, SessionContext};
+
+use crate::error::{Error, ErrorKind};
+use crate::progress::Progress;
+use crate::verdict::Guarantee;
+
+pub use catalog::Catalog;
+pub use reconcile::RestSender;
+pub use session::{Limits, default_memory};
+
+/// How rows are compared. All strategies give the same divergences.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Strategy {
+    /// The full outer join of the portable SQL over all rows: the oracle.
+    Join,
+    /// One scan for digests of 24 bytes a row, one for the rows that may differ.
+    Digest,
+}
+
+impl Strategy {
+    pub const ALL: [Strategy; 2] = [Strategy::Join, Strategy::Digest];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Strategy::Join => "join",
+            Strategy::Digest => "digest",
+        }
+    }
+
+    /// What a verdict by this strategy is worth.
+    pub fn guarantee(self) -> Guarantee {
+        match self {
+            Strategy::Join => Guarantee::Exact,
+            Strategy::Digest => Guarantee::Digest128,
+        }
+    }
+}
+
+impl fmt::Display for Strategy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Strategy {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        Strategy::ALL.into_iter().find(|strategy| strategy.as_str() == text).ok_or_else(|| {
+            Error::new(ErrorKind::Usage, format!("`{text}` is no strategy"))
+                .hint("the strategies are `digest` and `join`")
+        })
+    }
+}
+
+/// A session over a project's datasets, with its limits.
+pub struct Engine {
+    pub ctx: SessionContext,
+    pub catalog: Arc<Catalog>,
+    pub progress: Arc<Progress>,
+    /// Bytes that the engine may hold.
+    pub memory: u64,
+    /// All ones. Tests clear low bits, so that keys collide all the time.
+    pub hash_mask: u64,
+    /// Values for the placeholders `$name`.
+    pub params: HashMap<String, ScalarAndMetadata>,
+}
+
+impl Engine {
+    /// Plans a query; statements that would change anything are refused. Placeholders get their values.
+    pub async fn sql(&self, sql: &str) -> DataFusionResult<DataFrame> {
+        let only_reads = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+        let frame = self.ctx.sql_with_options(sql, only_reads).await?;
+        match self.params.is_empty() {
+            true => Ok(frame),
+            false => frame.with_param_values(ParamValues::Map(self.params.clone())),
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! The session: DataFusion's, with a memory pool, a folder to spill to, our functions and our datasets.
+
+use std::sync::Arc;
+
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::prelude::{SessionConfig, SessionContext};
+
+use crate::engine::{Catalog, Engine};
+use crate::error::Result;
+use crate::progress::Progress;
+use crate::project::model::Project;
+
+/// What a session may use.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Bytes that the engine may hold; past it, it spills.
+    pub memory: u64,
+    /// Partitions that are worked on at once.
+    pub threads: usize,
+    /// Rows a batch.
+    pub batch_rows: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
+        Self { memory: default_memory(), threads, batch_rows: 8192 }
+    }
+}
+
+/// Half of what the machine, or the container, has.
+pub fn default_memory() -> u64 {
+    const UNKNOWN: u64 = 4 << 30;
+    let Ok(mut system) = sysinfo::System::new() else { return UNKNOWN / 2 };
+    system.refresh_memory();
+    let total =
+        system.cgroup_limits().map_or(system.total_memory(), |limits| limits.total_memory.min(system.total_memory()));
+    (total / 2).max(64 << 20)
+}
+
+impl Engine {
+    pub fn new(project: &Project, limits: &Limits, progress: Arc<Progress>) -> Result<Self> {
+        let top = std::num::NonZeroUsize::new(3).unwrap_or(std::num::NonZeroUsize::MIN);
+        // What no pool counts (decoding, buffers of readers and writers) gets its share, too.
+        let pool = usize::try_from(limits.memory / 4 * 3).unwrap_or(usize::MAX);
+        let runtime = RuntimeEnvBuilder::new()
+            .with_memory_pool(Arc::new(TrackConsumersPool::new(FairSpillPool::new(pool), top)))
+            .with_disk_manager_builder(DiskManagerBuilder::default().with_mode(DiskManagerMode::OsTmpDirectory))
+            .build_arc()?;
+        let mut config = SessionConfig::new()
+            .with_target_partitions(limits.threads.max(1))
+            .with_batch_size(limits.batch_rows.max(1))
+            .with_information_schema(true)
+            .with_create_default_catalog_and_schema(true);
+        let options = config.options_mut();
+        // 0.1 is a decimal, as an accountant means it, not the nearest float.
+        options.sql_parser.parse_float_as_decimal = true;
+        options.sql_parser.collect_spans = true;
+        // A sort must be able to merge in what is left of a small pool.
+        let reserve = (pool / 16).clamp(1 << 20, 10 << 20);
+        options.execution.sort_spill_reservation_bytes = reserve;
+        let ctx = SessionContext::new_with_config_rt(config, runtime);
+        crate::sql::register(&ctx)?;
+        let catalog = Catalog::register(&ctx, project, progress.clone())?;
+        let params = project.params.iter().map(|(name, value)| (name.clone(), value.clone().into())).collect();
+        Ok(Self { ctx, catalog, progress, memory: limits.memory, hash_mask: u64::MAX, params })
+    }
+}

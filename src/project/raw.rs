@@ -1,0 +1,206 @@
+//! The project file as it is written: what serde reads and `tieout schema` publishes. Every text keeps its place.
+//! Nothing is checked here beyond the shape; [`super::resolve`] does the rest.
+
+use schemars::JsonSchema;
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize};
+
+use super::yaml::{Entries, Flag, Given, OneOrMany, Quantity, Short, Text};
+
+/// A tieout project: what to compare, and where the results go.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(title = "tieout project")]
+pub(crate) struct RawProject {
+    /// Where divergence tables and run records go: a folder, relative to this file, or a URL such as s3://bucket/prefix.
+    /// Default: ./out
+    pub output: Given<Text>,
+    /// Named tables that rules can read.
+    pub datasets: Entries<RawDataset>,
+    /// What must agree. A rule with `totals` compares aggregates; any other compares row by row. SQL rules are files:
+    /// queries/NAME.sql
+    pub rules: Entries<RawRule>,
+    /// Values for the placeholders $name in SQL, each with its type: {as_of: {date: 2026-01-31}}
+    #[schemars(with = "Entries<ParamSchema>")]
+    pub params: Entries<Entries<Quantity>>,
+}
+
+/// A type and a value: {date: 2026-01-31}
+#[derive(JsonSchema)]
+#[schemars(rename = "Param", extend("minProperties" = 1, "maxProperties" = 1))]
+struct ParamSchema(#[allow(dead_code)] std::collections::BTreeMap<String, Quantity>);
+
+/// One dataset: the connector's name, and its options; a path alone for short.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(rename = "Dataset", extend("minProperties" = 1, "maxProperties" = 1))]
+pub(crate) struct RawDataset {
+    /// Parquet files.
+    pub parquet: Given<Short<RawFiles>>,
+    /// CSV, TSV and other delimited text.
+    pub csv: Given<Short<RawCsv>>,
+    /// JSON, one object a line.
+    pub ndjson: Given<Short<RawNdjson>>,
+    /// Arrow IPC files (Feather version 2).
+    pub arrow: Given<Short<RawFiles>>,
+    /// A view over other datasets: SELECT ...
+    pub sql: Given<Text>,
+    #[schemars(skip)]
+    pub postgres: Given<IgnoredAny>,
+    #[schemars(skip)]
+    pub mysql: Given<IgnoredAny>,
+    #[schemars(skip)]
+    pub sqlite: Given<IgnoredAny>,
+}
+
+/// Files that say themselves what they hold.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(rename = "Files", extend("required" = ["path"]))]
+pub(crate) struct RawFiles {
+    /// A file, a folder, a glob or a URL (s3://, gs://, az://, https://); relative to this file.
+    pub path: Given<Text>,
+}
+
+/// Delimited text.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(rename = "Csv", extend("required" = ["path"]))]
+pub(crate) struct RawCsv {
+    /// A file, a folder, a glob or a URL (s3://, gs://, az://, https://); relative to this file.
+    pub path: Given<Text>,
+    /// What stands between cells: one character, or tab. Default: a comma.
+    pub delimiter: Given<Quantity>,
+    /// What surrounds a cell that holds a delimiter: one character. Default: "
+    pub quote: Given<Text>,
+    /// Whether the first line of each file names the columns; if not, they are column_1, column_2 ... Default: true
+    pub header: Given<Flag>,
+    /// Only utf-8, with or without a byte order mark.
+    pub encoding: Given<Text>,
+    /// Declared types: {amount: "decimal(12,2)"}. Other columns take the type of the side they are compared with.
+    pub columns: Entries<Text>,
+    /// Texts that are NULL, besides the empty one.
+    pub null: Given<OneOrMany<Quantity>>,
+    /// gzip, zstd or none. Default: by each file's ending.
+    pub compression: Given<Text>,
+}
+
+/// Newline-delimited JSON.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(rename = "Ndjson", extend("required" = ["path"]))]
+pub(crate) struct RawNdjson {
+    /// A file, a folder, a glob or a URL (s3://, gs://, az://, https://); relative to this file.
+    pub path: Given<Text>,
+    /// Declared types: {amount: "decimal(12,2)"}. Others are inferred.
+    pub columns: Entries<Text>,
+    /// gzip, zstd or none. Default: by each file's ending.
+    pub compression: Given<Text>,
+}
+
+/// A rule: row by row (match), or aggregates (totals).
+#[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(rename = "Rule", extend("required" = ["source", "target"]))]
+pub(crate) struct RawRule {
+    /// The dataset that is taken as the reference.
+    pub source: Given<Text>,
+    /// The dataset that is checked against it.
+    pub target: Given<Text>,
+    /// Match: the columns that identify a row. Without a key, rows are compared as a multiset.
+    pub key: Given<OneOrMany<Text>>,
+    /// SQL: the rows that both sides are restricted to, in source names.
+    #[serde(rename = "where")]
+    pub filter: Given<Text>,
+    /// SQL: rows of the source only.
+    pub source_where: Given<Text>,
+    /// SQL: rows of the target only, in its own names.
+    pub target_where: Given<Text>,
+    /// Match: how single columns are compared, by source name.
+    pub columns: Entries<RawColumn>,
+    /// Match: the only columns to compare, besides the key.
+    pub only: Given<OneOrMany<Text>>,
+    /// Columns that are named differently: {target_column: source_column}
+    pub map: Entries<Text>,
+    /// Totals: the groups, each a name and an SQL expression.
+    pub group_by: Entries<Text>,
+    /// Totals: the aggregates, each a name and an SQL expression: {orders: "count(*)"}
+    pub totals: Entries<Text>,
+    /// Totals: how far an aggregate may be off, by name: 0.01, 1% or 2s.
+    pub tolerance: Entries<Quantity>,
+    /// Late data: younger rows are left out on both sides.
+    pub settle: Given<RawSettle>,
+    /// The error budget: no more divergences than this are reconciled.
+    pub allow: Given<RawAllow>,
+    /// info, warning, error or critical. Default: error
+    pub severity: Given<Text>,
+    /// Who answers for the rule.
+    pub owner: Given<Text>,
+    /// What the rule is for.
+    pub description: Given<Text>,
+}
+
+/// How one column is compared.
+#[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(rename = "Column")]
+pub(crate) struct RawColumn {
+    /// How far values may be apart, inclusive: 0.01 (absolute), 1% (relative), 2s (times).
+    pub tolerance: Given<Quantity>,
+    /// Leave out Unicode white space at both ends.
+    pub trim: Given<Flag>,
+    /// Compare in Unicode lower case.
+    pub ignore_case: Given<Flag>,
+    /// Compare in Unicode normal form C.
+    pub nfc: Given<Flag>,
+    /// What a zoneless time means: Europe/Berlin, or an offset such as +02:00.
+    pub timezone: Given<Text>,
+    /// Do not compare this column.
+    pub ignore: Given<Flag>,
+    /// SQL that gives the column on the source side.
+    pub source: Given<Text>,
+    /// SQL that gives the column on the target side, in its own names.
+    pub target: Given<Text>,
+}
+
+/// Late data.
+#[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(rename = "Settle", extend("required" = ["column", "for"]))]
+pub(crate) struct RawSettle {
+    /// The column that says how old a row is.
+    pub column: Given<Text>,
+    /// How old a row must be to be compared: 15m, 2h, 1d.
+    #[serde(rename = "for")]
+    pub wait: Given<Text>,
+}
+
+/// The error budget. Where both are given, both must hold.
+#[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(rename = "Allow", extend("minProperties" = 1))]
+pub(crate) struct RawAllow {
+    /// Divergences.
+    pub rows: Given<Quantity>,
+    /// Divergences per row of the larger side: 0.0001 or 0.01%.
+    pub rate: Given<Quantity>,
+}
+
+/// The JSON Schema of the project file, as `tieout schema` publishes it.
+pub fn json_schema() -> serde_json::Value {
+    let mut schema = schemars::schema_for!(RawProject).to_value();
+    remove_defaults(&mut schema);
+    schema
+}
+
+/// "Not given" is not a value that anybody can write.
+fn remove_defaults(value: &mut serde_json::Value) {
+    match value {
+        serde_json::Value::Object(map) => {
+            map.remove("default");
+            map.values_mut().for_each(remove_defaults);
+        }
+        serde_json::Value::Array(items) => items.iter_mut().for_each(remove_defaults),
+        _ => {}
+    }
+}

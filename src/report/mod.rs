@@ -1,0 +1,18 @@
+//! From a [`RunReport`](crate::run::report::RunReport) to what people and programs read. Nothing here prints.
+
+mod columns;
+mod json;
+pub mod numbers;
+pub mod palette;
+mod rule;
+mod sample;
+pub mod table;
+mod text;
+pub mod value;
+
+pub use json::json;
+pub use palette::Palette;
+pub use text::{Layout, brief, text};
+
+#[cfg(test)]
+mod fixture;

@@ -1,0 +1,96 @@
+//! Numbers as people read them: grouped digits, shares that never flatter, durations.
+
+/// `5,983,355`.
+pub fn count(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// `1 row`, `2 rows`; `noun` is the singular of a word whose plural takes an s.
+pub fn counted(n: u64, noun: &str) -> String {
+    format!("{} {noun}{}", count(n), if n == 1 { "" } else { "s" })
+}
+
+/// The share of `part` in `whole` in percent, rounded down, so that only all is 100 % and only nothing is 0 %.
+/// Digits are added while they are all nines: one row in a million stays visible.
+pub fn share(part: u64, whole: u64) -> String {
+    if whole == 0 || part >= whole {
+        return "100 %".into();
+    }
+    if part == 0 {
+        return "0 %".into();
+    }
+    let floor = |digits: u32| u128::from(part) * 100 * 10u128.pow(digits) / u128::from(whole);
+    if floor(2) == 0 {
+        return "<0.01 %".into();
+    }
+    // 16 digits keep the multiplication within u128: 2^64 * 100 * 10^16 < 2^128.
+    let digits = (2..=16).find(|&d| floor(d) + 1 < 100 * 10u128.pow(d)).unwrap_or(16);
+    let value = floor(digits);
+    let scale = 10u128.pow(digits);
+    format!("{}.{:0width$} %", value / scale, value % scale, width = digits as usize)
+}
+
+/// `12 ms`, `0.81 s`, `3 min 5 s`, `2 h 10 min`.
+pub fn elapsed(ms: u64) -> String {
+    match ms {
+        0..100 => format!("{ms} ms"),
+        100..10_000 => format!("{:.2} s", ms as f64 / 1000.0),
+        10_000..60_000 => format!("{:.1} s", ms as f64 / 1000.0),
+        60_000..3_600_000 => format!("{} min {} s", ms / 60_000, ms % 60_000 / 1000),
+        _ => format!("{} h {} min", ms / 3_600_000, ms % 3_600_000 / 60_000),
+    }
+}
+
+/// A size in units of 1024: `512 B`, `1.5 GiB`.
+pub fn bytes(n: u64) -> String {
+    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
+    let mut value = n as f64;
+    let mut unit = 0;
+    while value >= 1024.0 && unit + 1 < UNITS.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    if unit == 0 { format!("{n} B") } else { format!("{value:.1} {}", UNITS[unit]) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digits_are_grouped() {
+        let all: Vec<String> = [0, 7, 999, 1000, 5_983_355, u64::MAX].into_iter().map(count).collect();
+        assert_eq!(all, ["0", "7", "999", "1,000", "5,983,355", "18,446,744,073,709,551,615"]);
+        assert_eq!(counted(1, "row"), "1 row");
+        assert_eq!(counted(0, "row"), "0 rows");
+    }
+
+    #[rstest::rstest]
+    #[case(5_983_355, 6_001_215, "99.70 %")]
+    #[case(1, 3, "33.33 %")]
+    #[case(2, 3, "66.66 %")]
+    #[case(0, 3, "0 %")]
+    #[case(3, 3, "100 %")]
+    #[case(0, 0, "100 %")]
+    #[case(1, 1_000_000, "<0.01 %")]
+    #[case(9_999, 10_000, "99.990 %")]
+    #[case(59_999_999, 60_000_000, "99.999998 %")]
+    #[case(u64::MAX - 1, u64::MAX, "99.9999999999999999 %")]
+    fn shares_never_round_up(#[case] part: u64, #[case] whole: u64, #[case] expected: &str) {
+        assert_eq!(share(part, whole), expected);
+    }
+
+    #[test]
+    fn durations_and_sizes() {
+        assert_eq!([12, 812, 61_000, 7_800_000].map(elapsed), ["12 ms", "0.81 s", "1 min 1 s", "2 h 10 min"]);
+        assert_eq!([0, 1023, 1536, 1 << 40].map(bytes), ["0 B", "1023 B", "1.5 KiB", "1.0 TiB"]);
+    }
+}

@@ -1,0 +1,194 @@
+//! One rule of the text report: headline, sides, counts, columns, schema, notes, sample, and how it was proven.
+
+use crate::project::model::Severity;
+use crate::report::numbers::{count, counted, elapsed, share};
+use crate::report::palette::Palette;
+use crate::report::table::{Align, Cell, Table};
+use crate::report::text::{Layout, divergences};
+use crate::report::value::escape;
+use crate::report::{columns, sample};
+use crate::run::report::{AllowUsed, Guarantee, Outcome, RuleReport};
+
+const INDENT: &str = "  ";
+
+/// `orders: DIVERGED, 5,983,355 of 6,001,215 rows equal (99.70 %)`
+pub fn headline(rule: &RuleReport, palette: Palette) -> String {
+    let mut parts = vec![palette.outcome(rule.outcome), verdict(rule)];
+    if !rule.schema.is_empty() {
+        parts.push(counted(rule.schema.len() as u64, "schema difference"));
+    }
+    if rule.outcome == Outcome::Reconciled && divergences(rule) > 0 {
+        parts.push("within the error budget".into());
+    }
+    format!("{}: {}", palette.strong(&rule.rule), parts.join(", "))
+}
+
+/// What the counts say, in a few words.
+fn verdict(rule: &RuleReport) -> String {
+    let rows = &rule.rows;
+    let all = rows.source.max(rows.target);
+    if rule.kind == "sql" {
+        return match rows.rule_violation {
+            0 => "no row violates it".into(),
+            1 => "1 row violates it".into(),
+            n => format!("{} rows violate it", count(n)),
+        };
+    }
+    let noun = if rule.kind == "totals" { "group" } else { "row" };
+    // What could not be compared is no part of the praise.
+    let scope = if rule.schema.is_empty() { "" } else { " in the columns compared" };
+    match (all, rows.divergences()) {
+        (0, _) => format!("no {noun}s on either side"),
+        (1, 0) if rows.equal == all => format!("the only {noun} is equal{scope}"),
+        (_, 0) if rows.equal == all => format!("all {} {noun}s equal{scope}", count(all)),
+        _ => format!("{} of {} equal ({})", count(rows.equal), counted(all, noun), share(rows.equal, all)),
+    }
+}
+
+/// Everything about one rule.
+pub fn details(rule: &RuleReport, layout: Layout) -> String {
+    let palette = layout.palette;
+    let blocks = [
+        sides(rule, palette),
+        kinds(rule, palette),
+        columns::columns(rule, palette),
+        schema(rule, palette),
+        rule.notes.iter().map(|note| format!("{INDENT}note: {}\n", escape(note))).collect(),
+        sample::sample(rule, layout),
+        whereabouts(rule, palette),
+        proof(rule, palette),
+    ];
+    let mut out = headline(rule, palette) + "\n";
+    for block in blocks.iter().filter(|block| !block.is_empty()) {
+        out.push('\n');
+        out.push_str(block);
+    }
+    out
+}
+
+fn sides(rule: &RuleReport, palette: Palette) -> String {
+    let noun = if rule.kind == "totals" { "group" } else { "row" };
+    let label = |text: &str| Cell::painted(text, |t| palette.faint(t));
+    let mut table = Table::new([Align::Left, Align::Left, Align::Right]);
+    if let Some(datasets) = &rule.datasets {
+        table.row([label("source"), escape(&datasets.source).into(), counted(rule.rows.source, noun).into()]);
+        table.row([label("target"), escape(&datasets.target).into(), counted(rule.rows.target, noun).into()]);
+        let key = match (rule.key.is_empty(), rule.kind) {
+            (false, _) => rule.key.iter().map(|name| escape(name)).collect::<Vec<_>>().join(", "),
+            (true, "totals") => "none: one group".into(),
+            (true, _) => "none: whole rows are compared".into(),
+        };
+        table.row([label("key"), key.into()]);
+    }
+    if let Some(owner) = &rule.owner {
+        table.row([label("owner"), escape(owner).into()]);
+    }
+    if let Some(allow) = &rule.allow {
+        table.row([label("budget"), budget(allow).into()]);
+    }
+    table.render(INDENT)
+}
+
+/// `7 rows (0.0014 %) used of 10 rows and 0.01 %`
+fn budget(allow: &AllowUsed) -> String {
+    let percent = |rate: f64| format!("{} %", (rate * 100.0 * 1e9).round() / 1e9);
+    let limits: Vec<String> =
+        allow.rows.map(|n| counted(n, "row")).into_iter().chain(allow.rate.map(percent)).collect();
+    format!("{} ({}) used of {}", counted(allow.used_rows, "row"), percent(allow.used_rate), limits.join(" and "))
+}
+
+/// Counts by kind, with what each kind means; kinds that did not occur are left out.
+fn kinds(rule: &RuleReport, palette: Palette) -> String {
+    let rows = &rule.rows;
+    let kinds = [
+        ("value_mismatch", rows.value_mismatch, "on both sides, with values that differ"),
+        ("missing_in_target", rows.missing_in_target, "only in the source"),
+        ("missing_in_source", rows.missing_in_source, "only in the target"),
+        ("duplicate_key", rows.duplicate_key, "left over of a key that repeats"),
+        ("rule_violation", rows.rule_violation, "returned by the rule"),
+        ("schema_mismatch", rule.schema.len() as u64, "columns that cannot be compared"),
+    ];
+    let mut table = Table::new([Align::Left, Align::Right, Align::Left]);
+    for (kind, n, meaning) in kinds.into_iter().filter(|(_, n, _)| *n > 0) {
+        table.row([kind.into(), count(n).into(), Cell::painted(meaning, |t| palette.faint(t))]);
+    }
+    table.render(INDENT)
+}
+
+fn schema(rule: &RuleReport, palette: Palette) -> String {
+    let schema = &rule.schema;
+    let mut table = Table::new([Align::Left, Align::Left]);
+    for name in &schema.only_in_source {
+        table.row([escape(name).into(), "only in the source".into()]);
+    }
+    for name in &schema.only_in_target {
+        table.row([escape(name).into(), "only in the target".into()]);
+    }
+    for column in &schema.type_differs {
+        let types = format!("{} in the source, {} in the target", column.types.source, column.types.target);
+        table.row([escape(&column.column).into(), escape(&types).into()]);
+    }
+    if schema.is_empty() {
+        return String::new();
+    }
+    format!("{INDENT}{}\n{}", palette.faint("columns that cannot be compared"), table.render("    "))
+}
+
+/// Where all divergences are, and a line that opens them.
+fn whereabouts(rule: &RuleReport, palette: Palette) -> String {
+    match (&rule.divergences, divergences(rule)) {
+        (_, 0) => String::new(),
+        (None, _) => format!("{INDENT}{}\n", palette.faint("nothing was written; --out DIR keeps every divergence")),
+        (Some(place), n) => {
+            let noun = if n == 1 { "the divergence".into() } else { format!("all {} divergences", count(n)) };
+            format!("{INDENT}{noun}: {}\n{INDENT}{}\n", escape(place), palette.faint(&opening(place)))
+        }
+    }
+}
+
+/// A shell command that shows the divergence table.
+fn opening(place: &str) -> String {
+    let files = format!("{}/*.parquet", place.trim_end_matches('/')).replace('\'', "''");
+    let mut quoted = String::new();
+    for c in files.chars() {
+        if matches!(c, '"' | '\\' | '$' | '`') {
+            quoted.push('\\');
+        }
+        quoted.push(c);
+    }
+    format!("duckdb -c \"FROM '{}'\"", escape(&quoted))
+}
+
+fn proof(rule: &RuleReport, palette: Palette) -> String {
+    let mut parts = Vec::new();
+    if rule.kind != "sql" {
+        let guarantee = match rule.guarantee {
+            Guarantee::Exact => "exact",
+            Guarantee::Digest128 => "digest128",
+        };
+        parts.push(format!("guarantee {guarantee}"));
+        parts.push(format!("strategy {}", rule.strategy));
+    }
+    parts.push(elapsed(rule.elapsed_ms));
+    format!("{INDENT}{}\n", palette.faint(&parts.join(", ")))
+}
+
+pub fn severity(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Info => "info",
+        Severity::Warning => "warning",
+        Severity::Error => "error",
+        Severity::Critical => "critical",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_survives_odd_paths() {
+        assert_eq!(opening("out/rule=a/run=1/"), "duckdb -c \"FROM 'out/rule=a/run=1/*.parquet'\"");
+        assert_eq!(opening("it's $5"), "duckdb -c \"FROM 'it''s \\$5/*.parquet'\"");
+    }
+}

@@ -1,0 +1,109 @@
+//! One run over planned rules: each is compared, its divergences written, its report and record made.
+
+use chrono::{DateTime, Utc};
+
+use crate::divergence::{Output, RunRecord};
+use crate::engine::{Engine, Strategy};
+use crate::error::Result;
+use crate::project::model::Rule;
+use crate::run::planned::{Plan, Planned};
+use crate::run::report::{AllowUsed, RuleReport};
+use crate::verdict::{Outcome, RowCounts, SchemaDifferences};
+
+/// What all rules of a run share.
+pub struct Execution<'a> {
+    pub engine: &'a Engine,
+    pub run_id: &'a str,
+    pub started: DateTime<Utc>,
+    pub strategy: Strategy,
+    pub limit: usize,
+    pub output: Option<&'a Output>,
+}
+
+impl Execution<'_> {
+    /// Compares one rule. Its table is written, not yet visible.
+    pub async fn rule(&self, planned: &Planned<'_>) -> Result<(RuleReport, RunRecord)> {
+        let clock = std::time::Instant::now();
+        let mut report = match &planned.plan {
+            Plan::Match(plan) => self.match_rule(planned, plan).await?,
+            Plan::Sql(sql) => self.sql_rule(planned, sql).await?,
+        };
+        let inputs = self.inputs(planned).await?;
+        report.elapsed_ms = u64::try_from(clock.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let record = self.record(planned, &report, inputs);
+        Ok((report, record))
+    }
+
+    /// The inputs of both sides, still as they were pinned.
+    async fn inputs(&self, planned: &Planned<'_>) -> Result<[Vec<crate::dataset::Input>; 2]> {
+        let catalog = &self.engine.catalog;
+        match (planned.datasets, &planned.plan) {
+            (Some(datasets), _) => {
+                catalog.verify_unchanged(&datasets.source).await?;
+                catalog.verify_unchanged(&datasets.target).await?;
+                Ok([catalog.inputs(&datasets.source).await?, catalog.inputs(&datasets.target).await?])
+            }
+            (None, Plan::Sql(sql)) => {
+                let mut inputs = Vec::new();
+                for name in catalog.references(&sql.query.sql)? {
+                    catalog.verify_unchanged(&name).await?;
+                    inputs.extend(catalog.inputs(&name).await?);
+                }
+                Ok([inputs, Vec::new()])
+            }
+            (None, Plan::Match(_)) => Ok([Vec::new(), Vec::new()]),
+        }
+    }
+
+    fn record(&self, planned: &Planned<'_>, report: &RuleReport, inputs: [Vec<crate::dataset::Input>; 2]) -> RunRecord {
+        let [source_inputs, target_inputs] = inputs;
+        let severity = format!("{:?}", report.severity).to_lowercase();
+        RunRecord {
+            run_id: self.run_id.to_string(),
+            rule: report.rule.clone(),
+            kind: report.kind.to_string(),
+            outcome: report.outcome.as_str().to_string(),
+            guarantee: report.guarantee.as_str().to_string(),
+            strategy: report.strategy.to_string(),
+            severity,
+            owner: report.owner.clone(),
+            started_at: self.started,
+            elapsed_ms: report.elapsed_ms,
+            rows: report.rows.into(),
+            columns: report.columns.clone(),
+            schema_mismatch: 0,
+            only_in_source: Vec::new(),
+            only_in_target: Vec::new(),
+            type_differs: Vec::new(),
+            notes: report.notes.clone(),
+            divergences: format!("divergences/rule={}/run={}/", report.rule, self.run_id),
+            key: report.key.clone(),
+            source: report.datasets.as_ref().map(|datasets| datasets.source.clone()),
+            target: report.datasets.as_ref().map(|datasets| datasets.target.clone()),
+            source_inputs,
+            target_inputs,
+            rule_version: planned.rule.version.clone(),
+            digest_version: 1,
+            tieout_version: env!("CARGO_PKG_VERSION").to_string(),
+        }
+        .with_schema(&report.schema)
+    }
+}
+
+/// The outcome under the rule's budget, and what was used of it. Columns that differ are never within a budget.
+pub fn decide(rule: &Rule, rows: &RowCounts, schema: &SchemaDifferences) -> (Outcome, Option<AllowUsed>) {
+    let used_rows = rows.divergences();
+    let larger = rows.source.max(rows.target).max(rows.rule_violation);
+    let used_rate = if larger == 0 { 0.0 } else { used_rows as f64 / larger as f64 };
+    let allow = &rule.allow;
+    let budgeted = allow.rows.is_some() || allow.rate.is_some();
+    let within = budgeted
+        && allow.rows.is_none_or(|rows| used_rows <= rows)
+        && allow.rate.is_none_or(|rate| used_rows as f64 <= rate * larger as f64);
+    let outcome = match schema.is_empty() && (used_rows == 0 || within) {
+        true => Outcome::Reconciled,
+        false => Outcome::Diverged,
+    };
+    let used = AllowUsed { rows: allow.rows, rate: allow.rate, used_rows, used_rate };
+    (outcome, budgeted.then_some(used))
+}

@@ -1,0 +1,108 @@
+//! A match (or totals) rule, executed: the engine compares, the divergence room assembles, sorts and writes.
+
+use std::sync::Arc;
+
+use datafusion::arrow::record_batch::RecordBatch;
+use tokio::sync::mpsc;
+
+use crate::divergence::{Assembler, Written, assemble_schema_differences, write_sorted};
+use crate::engine::classified::Counts;
+use crate::error::{Error, ErrorKind, Result};
+use crate::project::model::RuleKind;
+use crate::rule::plan::MatchPlan;
+use crate::run::execute::{Execution, decide};
+use crate::run::planned::Planned;
+use crate::run::report::RuleReport;
+
+impl Execution<'_> {
+    pub async fn match_rule(&self, planned: &Planned<'_>, plan: &Arc<MatchPlan>) -> Result<RuleReport> {
+        let rule = planned.rule;
+        let assembler = Arc::new(Assembler::new(self.run_id, plan.clone()));
+        let output = self.output.map(|output| output.rule(&rule.name));
+        let first = assemble_schema_differences(self.run_id, &rule.name, &assembler.schema.schema, &plan.schema)?;
+        let (sorted_in, batches) = mpsc::channel(2);
+        let write = write_sorted(
+            &self.engine.ctx,
+            assembler.schema.schema.clone(),
+            assembler.sortable.clone(),
+            &assembler.order,
+            first,
+            batches,
+            output.as_ref(),
+            self.limit,
+        );
+        let (counts, written) = tokio::try_join!(self.compare(plan, assembler.clone(), sorted_in), write)?;
+        self.check_written(&counts, &written, plan)?;
+        let (outcome, allow) = decide(rule, &counts.rows, &plan.schema);
+        let mut notes = plan.notes.clone();
+        notes.extend(assembler.schema.notes.iter().cloned());
+        notes.extend(note_on_keys(plan, &counts));
+        if counts.rows.source == 0 && counts.rows.target == 0 {
+            notes.push("there are no rows on either side".into());
+        }
+        Ok(RuleReport {
+            rule: rule.name.clone(),
+            kind: if matches!(rule.kind, RuleKind::Totals(_)) { "totals" } else { "match" },
+            outcome,
+            guarantee: self.strategy.guarantee(),
+            strategy: self.strategy.as_str(),
+            severity: rule.severity,
+            owner: rule.owner.clone(),
+            rows: counts.rows,
+            columns: counts.columns,
+            schema: plan.schema.clone(),
+            notes,
+            divergences: output.map(|output| output.display().to_string()),
+            allow,
+            elapsed_ms: 0,
+            key: if plan.keyed { assembler.schema.keys.clone() } else { Vec::new() },
+            datasets: planned.datasets.cloned(),
+            sample: written.sample,
+        })
+    }
+
+    /// Runs the engine and hands on what it leaves over, as divergence batches. The channel is closed only once the
+    /// counts are proven, so that a table is never completed for a run that fails.
+    async fn compare(
+        &self,
+        plan: &Arc<MatchPlan>,
+        assembler: Arc<Assembler>,
+        out: mpsc::Sender<Result<RecordBatch>>,
+    ) -> Result<Counts> {
+        let (rest_in, mut rest) = mpsc::channel::<RecordBatch>(2);
+        let assemble = async {
+            while let Some(batch) = rest.recv().await {
+                let assembled = assembler.assemble(&batch)?;
+                if out.send(Ok(assembled)).await.is_err() {
+                    return Err(Error::new(ErrorKind::Output, "the writer of the divergence table stopped"));
+                }
+            }
+            Ok(())
+        };
+        let (counts, ()) = tokio::try_join!(self.engine.reconcile(plan, self.strategy, rest_in), assemble)?;
+        drop(out);
+        Ok(counts)
+    }
+
+    /// What was counted is what was written.
+    fn check_written(&self, counts: &Counts, written: &Written, plan: &MatchPlan) -> Result<()> {
+        let expected = counts.rows.divergences() + plan.schema.len() as u64;
+        if self.output.is_some() && written.rows != expected {
+            return Err(Error::new(
+                ErrorKind::Internal,
+                format!("conservation does not hold: {expected} divergences were counted, {} written", written.rows),
+            )
+            .hint("this is no verdict; please report it"));
+        }
+        Ok(())
+    }
+}
+
+fn note_on_keys(plan: &MatchPlan, counts: &Counts) -> Option<String> {
+    let keys = counts.repeated_keys;
+    let none_left = counts.rows.duplicate_key == 0;
+    (plan.keyed && keys > 0 && none_left).then(|| match keys {
+        1 => "1 key stands more than once on a side; its rows were paired off one by one".to_string(),
+        _ => format!("{keys} keys stand more than once on a side; their rows were paired off one by one"),
+    })
+}

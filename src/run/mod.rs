@@ -1,0 +1,193 @@
+//! Executes rules: plans them all, compares, writes, and makes the run visible last. -> RunReport
+//!
+//! Nothing is written unless every rule of the run can be planned; a run that fails or is dropped leaves no record.
+
+mod check;
+mod execute;
+mod function;
+mod match_rule;
+mod planned;
+pub mod report;
+mod sql_rule;
+
+use std::sync::Arc;
+
+use chrono::Utc;
+use datafusion::prelude::SessionContext;
+
+use crate::divergence::{Output, register_results};
+use crate::engine::{Engine, Limits, Strategy};
+use crate::error::{Error, ErrorKind, Result};
+use crate::progress::Progress;
+use crate::project::model::{Project, Rule};
+use crate::project::nearest;
+use crate::rule::sql::{Dialect, rule_sql};
+use crate::verdict::{Guarantee, Outcome};
+
+pub use check::{DatasetCheck, check_online};
+use execute::Execution;
+use planned::Planned;
+use report::RunReport;
+
+/// What the caller of a run decides.
+#[derive(Debug, Clone)]
+pub struct RunOptions {
+    /// Bytes the engine may hold; none: half of the machine's.
+    pub memory: Option<u64>,
+    pub threads: Option<usize>,
+    pub strategy: Option<Strategy>,
+    /// Only `Exact` can be asked for.
+    pub guarantee: Option<Guarantee>,
+    /// Divergences kept for the eye; never how many are written.
+    pub limit: usize,
+    /// Where results go; none: nowhere.
+    pub out: Option<String>,
+    pub progress: Arc<Progress>,
+}
+
+impl RunOptions {
+    fn limits(&self) -> Limits {
+        let default = Limits::default();
+        Limits {
+            memory: self.memory.unwrap_or(default.memory),
+            threads: self.threads.unwrap_or(default.threads),
+            ..default
+        }
+    }
+
+    fn strategy(&self) -> Result<Strategy> {
+        match (self.strategy, self.guarantee) {
+            (Some(Strategy::Digest), Some(Guarantee::Exact)) => {
+                Err(Error::new(ErrorKind::Usage, "the strategy `digest` does not give the guarantee `exact`")
+                    .hint("leave out --strategy, or choose `join`"))
+            }
+            (None, Some(Guarantee::Exact)) => Ok(Strategy::Join),
+            (strategy, _) => Ok(strategy.unwrap_or(Strategy::Digest)),
+        }
+    }
+}
+
+/// Runs the named rules, or all. Cancel-safe: dropped, it leaves nothing that a reader takes for a result.
+pub async fn run(project: &Project, rules: &[String], options: &RunOptions) -> Result<RunReport> {
+    let started = Utc::now();
+    let clock = std::time::Instant::now();
+    let run_id = uuid::Uuid::now_v7().to_string();
+    let strategy = options.strategy()?;
+    let engine = engine(project, options)?;
+    let mut planned = Vec::new();
+    for rule in chosen(project, rules)? {
+        planned.push(Planned::of(&engine, rule, started).await.map_err(|error| of_rule(error, rule))?);
+    }
+    let output = match &options.out {
+        Some(location) => Some(Output::open(location, &run_id).await?),
+        None => None,
+    };
+    let execution = Execution {
+        engine: &engine,
+        run_id: &run_id,
+        started,
+        strategy,
+        limit: options.limit,
+        output: output.as_ref(),
+    };
+    let mut reports = Vec::new();
+    let mut records = Vec::new();
+    let result = async {
+        for planned in &planned {
+            let (report, record) = execution.rule(planned).await.map_err(|error| of_rule(error, planned.rule))?;
+            reports.push(report);
+            records.push(record);
+        }
+        Ok::<_, Error>(())
+    }
+    .await;
+    match (result, output) {
+        (Ok(()), Some(output)) => output.commit(&records).await?,
+        (Ok(()), None) => {}
+        (Err(error), Some(output)) => {
+            output.abandon().await;
+            return Err(error);
+        }
+        (Err(error), None) => return Err(error),
+    }
+    Ok(RunReport {
+        run_id,
+        outcome: reports.iter().map(|report| report.outcome).max().unwrap_or(Outcome::Reconciled),
+        started_at: started,
+        elapsed_ms: u64::try_from(clock.elapsed().as_millis()).unwrap_or(u64::MAX),
+        rules: reports,
+    })
+}
+
+fn of_rule(error: Error, rule: &Rule) -> Error {
+    match &rule.location {
+        Some(location) => error.context("rule", rule.name.clone()).at(location.clone()),
+        None => error,
+    }
+}
+
+/// A session for the project, with `reconcile()`.
+fn engine(project: &Project, options: &RunOptions) -> Result<Arc<Engine>> {
+    let engine = Arc::new(Engine::new(project, &options.limits(), options.progress.clone())?);
+    function::register(&engine);
+    Ok(engine)
+}
+
+fn chosen<'a>(project: &'a Project, names: &[String]) -> Result<Vec<&'a Rule>> {
+    if project.rules.is_empty() {
+        return Err(Error::new(ErrorKind::Config, "the project has no rules")
+            .hint("add one under `rules:` of tieout.yaml, or a file to queries/"));
+    }
+    if names.is_empty() {
+        return Ok(project.rules.iter().collect());
+    }
+    let find = |name: &String| {
+        project.rules.iter().find(|rule| rule.name == *name).ok_or_else(|| {
+            let error = Error::new(ErrorKind::NotFound, format!("there is no rule `{name}`"));
+            match nearest(name, project.rules.iter().map(|rule| rule.name.as_str())) {
+                Some(near) => error.hint(format!("did you mean `{near}`?")),
+                None => error.hint(format!(
+                    "the rules are {}",
+                    project.rules.iter().map(|rule| format!("`{}`", rule.name)).collect::<Vec<_>>().join(", ")
+                )),
+            }
+        })
+    };
+    let mut chosen: Vec<&Rule> = Vec::new();
+    for name in names {
+        let rule = find(name)?;
+        if !chosen.iter().any(|other| other.name == rule.name) {
+            chosen.push(rule);
+        }
+    }
+    Ok(chosen)
+}
+
+/// The SQL of a rule. `portable`: plain SQL over tables that are named like the datasets.
+pub async fn compile(project: &Project, rule: &str, portable: bool, options: &RunOptions) -> Result<String> {
+    let started = Utc::now();
+    let engine = engine(project, options)?;
+    let rule = chosen(project, &[rule.to_string()])?.remove(0);
+    let planned = Planned::of(&engine, rule, started).await.map_err(|error| of_rule(error, rule))?;
+    let dialect = if portable { Dialect::Portable } else { Dialect::Engine };
+    match &planned.plan {
+        planned::Plan::Match(plan) => {
+            let sql = rule_sql(plan, dialect)?;
+            let notes: String = plan.notes.iter().map(|note| format!("-- {note}\n")).collect();
+            Ok(format!("-- rule {}: every row is a divergence\n{notes}{}\n", rule.name, sql.trim_end()))
+        }
+        planned::Plan::Sql(sql) => Ok(format!("{}\n", sql.query.sql.trim_end())),
+    }
+}
+
+/// A session over a project's datasets and past results, for queries.
+pub async fn session(project: Option<&Project>, options: &RunOptions) -> Result<SessionContext> {
+    let empty = Project::default();
+    let engine = engine(project.unwrap_or(&empty), options)?;
+    if let Some(project) = project {
+        register_results(&engine.ctx, &project.output).await?;
+    }
+    let ctx = engine.ctx.clone();
+    function::keep(&ctx, engine);
+    Ok(ctx)
+}

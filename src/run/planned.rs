@@ -1,0 +1,104 @@
+//! A rule whose datasets are open and whose columns are known: nothing that a plan can find wrong is left.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use crate::engine::Engine;
+use crate::engine::catalog::{TEXT_SUFFIX, table_name};
+use crate::error::{Error, Result};
+use crate::project::model::{Rule, RuleKind, SqlRule};
+use crate::rule::plan::{MatchPlan, Relation};
+use crate::rule::position::locate;
+use crate::rule::resolve::{resolve, text_of};
+use crate::rule::totals::resolve_totals;
+use crate::side::{BySide, Side};
+
+pub struct Planned<'a> {
+    pub rule: &'a Rule,
+    pub plan: Plan<'a>,
+    /// Names of the datasets of both sides; none for a `sql` rule.
+    pub datasets: Option<&'a BySide<String>>,
+}
+
+pub enum Plan<'a> {
+    Match(Arc<MatchPlan>),
+    Sql(&'a SqlRule),
+}
+
+impl<'a> Planned<'a> {
+    pub async fn of(engine: &Engine, rule: &'a Rule, started: DateTime<Utc>) -> Result<Self> {
+        let (plan, datasets) = match &rule.kind {
+            RuleKind::Match(matching) => {
+                let relations = relations(engine, &matching.dataset, true).await?;
+                let plan = resolve(&engine.ctx, &rule.name, matching, relations, started).await?;
+                (plan, &matching.dataset)
+            }
+            RuleKind::Totals(totals) => {
+                let relations = relations(engine, &totals.dataset, false).await?;
+                let plan = resolve_totals(&engine.ctx, &rule.name, totals, relations, started).await?;
+                (plan, &totals.dataset)
+            }
+            RuleKind::Sql(sql) => {
+                engine.sql(&sql.query.sql).await.map_err(|error| locate(error, &sql.query, 0))?;
+                return Ok(Self { rule, plan: Plan::Sql(sql), datasets: None });
+            }
+        };
+        check_fragments(engine, &plan).await?;
+        Ok(Self { rule, plan: Plan::Match(Arc::new(plan)), datasets: Some(datasets) })
+    }
+}
+
+/// What stands behind FROM for both sides. `text`: cells as they are, for rules to which an unreadable cell is a divergence.
+pub async fn relations(engine: &Engine, names: &BySide<String>, text: bool) -> Result<BySide<Relation>> {
+    let mut found = Vec::new();
+    for side in Side::BOTH {
+        let name = names.get(side);
+        let relation = relation(engine, name, text).await;
+        found.push(relation.map_err(|error: Error| error.context("side", side.as_str()))?);
+    }
+    let target = found.pop().ok_or_else(no_side)?;
+    Ok(BySide::new(found.pop().ok_or_else(no_side)?, target))
+}
+
+fn no_side() -> Error {
+    Error::new(crate::error::ErrorKind::Internal, "a rule without a side")
+}
+
+async fn relation(engine: &Engine, name: &str, text: bool) -> Result<Relation> {
+    let opened = engine.catalog.open(name).await?;
+    let exact_rows = opened.as_ref().and_then(|opened| opened.rows);
+    if let Some(opened) = opened.filter(|_| text) {
+        let schema = opened.table.schema();
+        if schema.fields().iter().any(|field| text_of(field).flatten().is_some()) {
+            let from = table_name(&format!("{name}{TEXT_SUFFIX}"));
+            return Ok(Relation { from, schema: schema.as_ref().clone(), exact_rows });
+        }
+    }
+    let from = table_name(name);
+    let frame = engine.ctx.sql(&format!("SELECT * FROM {from}")).await?;
+    Ok(Relation { from, schema: frame.schema().as_arrow().clone(), exact_rows })
+}
+
+/// Plans what an analyst wrote, so that an error names its place before anything is read.
+async fn check_fragments(engine: &Engine, plan: &MatchPlan) -> Result<()> {
+    use crate::rule::plan::Filter;
+    use crate::rule::sql::{Dialect, from_clause, side_sql};
+    for side in Side::BOTH {
+        let Err(error) = engine.sql(&side_sql(plan, side, Dialect::Engine)?).await else { continue };
+        let side_plan = plan.sides.get(side);
+        if let Some(fragment) = &side_plan.filter {
+            let from = from_clause(side_plan, Dialect::Engine);
+            if let Err(error) = engine.sql(&format!("SELECT 1 FROM {from} WHERE {}", fragment.inline())).await {
+                return Err(locate(error, fragment, u64::MAX).context("side", side.as_str()));
+            }
+        }
+        for filter in &side_plan.filters {
+            if let Filter::Where(fragment) = filter {
+                return Err(locate(error, fragment, u64::MAX).context("side", side.as_str()));
+            }
+        }
+        return Err(Error::from(error).context("side", side.as_str()));
+    }
+    Ok(())
+}

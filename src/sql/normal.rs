@@ -1,0 +1,130 @@
+//! Spellings that a rule may declare equal: white space around (`trim_unicode`), case (`lower_unicode`), composition
+//! (`nfc`); and forms in which SQL's own `=` means what tieout means: `plain_float`, `canonical_value`.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, BinaryBuilder, StringViewArray, StringViewBuilder};
+use datafusion::arrow::datatypes::{DataType, Float16Type, Float32Type, Float64Type};
+use datafusion::logical_expr::ScalarUDF;
+use half::f16;
+use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
+
+use super::common::unpack;
+use super::encode::{Mode, check_encodable, encode_rows};
+use super::function::{Call, Function, Planned};
+use super::text::text_column;
+use super::type_text::plain_type;
+use crate::error::{Error, ErrorKind, Result};
+
+pub(super) fn functions() -> Vec<ScalarUDF> {
+    vec![
+        // Unicode's White_Space at both ends.
+        Function::new("trim_unicode", 1..=1, text_type, |call| rewrite(call, |text| text.trim().into())).build(),
+        Function::new("lower_unicode", 1..=1, text_type, |call| rewrite(call, lower)).build(),
+        Function::new("nfc", 1..=1, text_type, |call| rewrite(call, nfc)).build(),
+        // One NaN, one zero.
+        Function::new("plain_float", 1..=1, float_type, plain_float).build(),
+        // The canonical encoding, so that nested values can be compared.
+        Function::new("canonical_value", 1..=1, canonical_type, canonical_value).build(),
+    ]
+}
+
+fn text_type(planned: &Planned) -> Result<DataType> {
+    match plain_type(planned.data_type(0)) {
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::Null => Ok(DataType::Utf8View),
+        other => {
+            Err(Error::new(ErrorKind::Schema, format!("`trim`, `ignore_case` and `nfc` are for text, not {other}")))
+        }
+    }
+}
+
+fn lower(text: &str) -> Cow<'_, str> {
+    if text.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase()) {
+        return text.into();
+    }
+    text.to_lowercase().into()
+}
+
+fn nfc(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() || is_nfc_quick(text.chars()) == IsNormalized::Yes {
+        return text.into();
+    }
+    text.nfc().collect::<String>().into()
+}
+
+/// Texts through `rewrite`; a column that it leaves as it is is handed on.
+fn rewrite(call: &Call, rewrite: impl Fn(&str) -> Cow<'_, str>) -> Result<ArrayRef> {
+    let texts = text_column(&call.column(0)?)?;
+    let same = |text: &str| matches!(rewrite(text), Cow::Borrowed(same) if same.len() == text.len());
+    let Some(first) = texts.iter().position(|text| text.is_some_and(|text| !same(text))) else {
+        return Ok(Arc::new(texts));
+    };
+    let mut rewritten = StringViewBuilder::with_capacity(texts.len());
+    for (row, text) in texts.iter().enumerate() {
+        match text {
+            Some(text) if row < first => rewritten.append_value(text),
+            Some(text) => rewritten.append_value(rewrite(text)),
+            None => rewritten.append_null(),
+        }
+    }
+    let rewritten: StringViewArray = rewritten.finish();
+    Ok(Arc::new(rewritten))
+}
+
+fn float_type(planned: &Planned) -> Result<DataType> {
+    match plain_type(planned.data_type(0)) {
+        float @ (DataType::Float16 | DataType::Float32 | DataType::Float64 | DataType::Null) => Ok(float),
+        other => Err(Error::new(ErrorKind::Schema, format!("plain_float() is for floats, not {other}"))),
+    }
+}
+
+fn plain_float(call: &Call) -> Result<ArrayRef> {
+    let column = unpack(&call.column(0)?)?;
+    // Adding zero turns -0.0 into 0.0 and leaves every other number alone.
+    Ok(match column.data_type() {
+        DataType::Float16 => Arc::new(column.as_primitive::<Float16Type>().unary::<_, Float16Type>(|v| {
+            if v.is_nan() {
+                f16::NAN
+            } else if v == f16::ZERO {
+                f16::ZERO
+            } else {
+                v
+            }
+        })),
+        DataType::Float32 => Arc::new(
+            column
+                .as_primitive::<Float32Type>()
+                .unary::<_, Float32Type>(|v| if v.is_nan() { f32::NAN } else { v + 0.0 }),
+        ),
+        DataType::Float64 => Arc::new(
+            column
+                .as_primitive::<Float64Type>()
+                .unary::<_, Float64Type>(|v| if v.is_nan() { f64::NAN } else { v + 0.0 }),
+        ),
+        _ => column,
+    })
+}
+
+fn canonical_type(planned: &Planned) -> Result<DataType> {
+    check_encodable(planned.data_type(0))?;
+    Ok(DataType::Binary)
+}
+
+fn canonical_value(call: &Call) -> Result<ArrayRef> {
+    let column = call.column(0)?;
+    let nulls = column.logical_nulls();
+    let rows = encode_rows(&[column], call.rows, Mode::AsTyped)?;
+    if i32::try_from(rows.buffer.len()).is_err() {
+        return Err(Error::new(ErrorKind::Resources, "a batch of nested values is larger than 2 GiB"));
+    }
+    let mut values = BinaryBuilder::with_capacity(rows.len(), rows.buffer.len());
+    for row in 0..rows.len() {
+        if nulls.as_ref().is_some_and(|nulls| nulls.is_null(row)) {
+            values.append_null();
+        } else {
+            values.append_value(rows.row(row));
+        }
+    }
+    Ok(Arc::new(values.finish()))
+}
