@@ -1,6 +1,6 @@
 {#- Rows with a key: what has no identical twin on the other side, by kind. -#}
 {%- macro same(columns, a, b) -%}
-{%- for c in columns %}{{ a }}.{{ c }} IS NOT DISTINCT FROM {{ b }}.{{ c }}{{ " AND " if not loop.last }}{% endfor -%}
+{%- for c in columns %}({{ a }}.{{ c }} IS NOT DISTINCT FROM {{ b }}.{{ c }}){{ " AND " if not loop.last }}{% endfor -%}
 {%- endmacro -%}
 {%- macro list(columns, of="") -%}
 {%- for c in columns %}{{ of ~ "." if of }}{{ c }}{{ ", " if not loop.last }}{% endfor -%}

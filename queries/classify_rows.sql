@@ -1,6 +1,6 @@
 {#- Rows without a key, as a multiset over all columns: what is left over is missing on the other side. -#}
 {%- macro same(columns, a, b) -%}
-{%- for c in columns %}{{ a }}.{{ c }} IS NOT DISTINCT FROM {{ b }}.{{ c }}{{ " AND " if not loop.last }}{% endfor -%}
+{%- for c in columns %}({{ a }}.{{ c }} IS NOT DISTINCT FROM {{ b }}.{{ c }}){{ " AND " if not loop.last }}{% endfor -%}
 {%- endmacro -%}
 {%- macro list(columns, of="") -%}
 {%- for c in columns %}{{ of ~ "." if of }}{{ c }}{{ ", " if not loop.last }}{% endfor -%}

@@ -383,7 +383,7 @@ pub mod field {
 }
 
 fn same(column: &str) -> String {
-    format!("s.{column} IS NOT DISTINCT FROM t.{column}")
+    format!("(s.{column} IS NOT DISTINCT FROM t.{column})")
 }
 
 /// Cells are equal if what is compared and what could not be read agree.
