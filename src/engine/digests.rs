@@ -42,6 +42,12 @@ impl Tally {
     }
 }
 
+/// A digest as SQL hands it over: 16 bytes, big endian.
+pub fn digest_of(bytes: Option<&[u8]>) -> Result<u128> {
+    let bytes = bytes.and_then(|bytes| <[u8; 16]>::try_from(bytes).ok());
+    bytes.map(u128::from_be_bytes).ok_or_else(|| Error::new(ErrorKind::Internal, "a row has no digest"))
+}
+
 /// What one scanning task collects.
 pub struct Digests {
     partitions: Vec<Vec<Vec<Entry>>>,

@@ -15,7 +15,7 @@ use futures::{StreamExt, TryStreamExt};
 use tokio::sync::mpsc;
 
 use crate::engine::classified::{Classified, Counts};
-use crate::engine::digests::{Digests, Found, Tally, compare};
+use crate::engine::digests::{Digests, Found, Tally, compare, digest_of};
 use crate::engine::spool::Spool;
 use crate::engine::suspects::{Suspects, is_suspect};
 use crate::engine::{Engine, Strategy};
@@ -225,11 +225,6 @@ struct Scanned {
     suspects: Arc<Suspects>,
     found: Found,
     spilled_bytes: u64,
-}
-
-pub fn digest_of(bytes: Option<&[u8]>) -> Result<u128> {
-    let bytes = bytes.and_then(|bytes| <[u8; 16]>::try_from(bytes).ok());
-    bytes.map(u128::from_be_bytes).ok_or_else(|| Error::new(ErrorKind::Internal, "a row has no digest"))
 }
 
 /// Rows that were read must be the rows that the files say they hold.
