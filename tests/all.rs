@@ -1,4 +1,6 @@
 //! The one integration binary; each further one would link DataFusion again.
 
+mod architecture;
 mod examples;
+mod properties;
 mod support;
