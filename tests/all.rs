@@ -1,5 +1,7 @@
 //! The one integration binary; each further one would link DataFusion again.
 
+mod architecture;
 mod examples;
 mod memory;
+mod properties;
 mod support;
