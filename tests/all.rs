@@ -1,4 +1,5 @@
 //! The one integration binary; each further one would link DataFusion again.
 
+mod docs;
 mod examples;
 mod support;
