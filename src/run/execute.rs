@@ -90,6 +90,15 @@ impl Execution<'_> {
     }
 }
 
+/// Says that a rule with divergences is reconciled all the same.
+pub fn note_on_budget(outcome: Outcome, used: Option<&AllowUsed>) -> Option<String> {
+    let used = used.filter(|used| outcome == Outcome::Reconciled && used.used_rows > 0)?;
+    let rows = used.rows.map(|rows| format!("{rows} rows"));
+    let rate = used.rate.map(|rate| format!("a rate of {rate}"));
+    let budget: Vec<String> = rows.into_iter().chain(rate).collect();
+    Some(format!("divergences: {}, within the budget of {}", used.used_rows, budget.join(" and ")))
+}
+
 /// The outcome under the rule's budget, and what was used of it. Columns that differ are never within a budget.
 pub fn decide(rule: &Rule, rows: &RowCounts, schema: &SchemaDifferences) -> (Outcome, Option<AllowUsed>) {
     let used_rows = rows.divergences();

@@ -10,7 +10,7 @@ use crate::engine::classified::Counts;
 use crate::error::{Error, ErrorKind, Result};
 use crate::project::model::RuleKind;
 use crate::rule::plan::MatchPlan;
-use crate::run::execute::{Execution, decide};
+use crate::run::execute::{Execution, decide, note_on_budget};
 use crate::run::planned::Planned;
 use crate::run::report::RuleReport;
 
@@ -37,6 +37,7 @@ impl Execution<'_> {
         let mut notes = plan.notes.clone();
         notes.extend(assembler.schema.notes.iter().cloned());
         notes.extend(note_on_keys(plan, &counts));
+        notes.extend(note_on_budget(outcome, allow.as_ref()));
         if counts.rows.source == 0 && counts.rows.target == 0 {
             notes.push("there are no rows on either side".into());
         }
