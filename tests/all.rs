@@ -1,6 +1,7 @@
 //! The one integration binary; each further one would link DataFusion again.
 
 mod architecture;
+mod docs;
 mod examples;
 mod memory;
 mod properties;
