@@ -80,8 +80,8 @@ impl Engine {
         for side in Side::BOTH {
             let frame = self.sql(&digested_sql(plan, side, false)?).await?;
             let streams = streams(frame).await?;
-            // Half of the memory for the digests of both sides; the other half is for comparing them.
-            let limit = usize::try_from(self.memory / 4).unwrap_or(usize::MAX) / streams.len().max(1);
+            // Three eighths of the memory for the digests of both sides; the rest is for reading and comparing them.
+            let limit = usize::try_from(self.memory / 16 * 3).unwrap_or(usize::MAX) / streams.len().max(1);
             let collect = |stream| self.collect_digests(stream, partitions, limit);
             let tasks: Vec<_> = streams.into_iter().map(collect).collect();
             for digests in join_all(tasks).await.map_err(|error| error.context("side", side.as_str()))? {
