@@ -10,7 +10,7 @@
   FROM (
     SELECT
 {%- for column in columns %}
-      {{ column.sql }} AS {{ column.name }}{{ "," if not loop.last }}
+      {{ column.sql }}{% if column.sql != column.name %} AS {{ column.name }}{% endif %}{{ "," if not loop.last }}
 {%- endfor %}
     FROM {{ from }}
 {%- if side_filter %}

@@ -3,15 +3,17 @@
 //!
 //! Two dialects: `Engine` uses tieout's SQL functions, which keep the meaning of equal to the letter; `Portable` plain SQL.
 
-use datafusion::arrow::datatypes::{DataType, TimeUnit};
+use datafusion::arrow::datatypes::{DataType, Field, Schema, TimeUnit};
 use minijinja::{Environment, context};
 use serde::Serialize;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::project::model::Tolerance;
-use crate::rule::common::{is_float, is_nested, is_text, plain};
+use crate::rule::common::{is_float, is_nested, is_number, is_text, plain};
+use crate::rule::names::key_names;
 use crate::rule::plan::{ColumnPlan, Filter, MatchPlan, ReadFrom, Reading, SidePlan};
 use crate::rule::portable;
+use crate::rule::resolve::text_of;
 use crate::side::{BySide, Side};
 use crate::sql::type_text;
 
@@ -108,8 +110,12 @@ pub fn compared(columns: &[ColumnPlan]) -> Vec<String> {
 
 /// What stands behind FROM: where columns are declared and an analyst's SQL reads them, a subquery that types them.
 pub fn from_clause(side: &SidePlan, dialect: Dialect) -> String {
+    let from = match dialect {
+        Dialect::Engine => &side.from,
+        Dialect::Portable => &side.portable,
+    };
     if side.declared.is_empty() {
-        return side.from.clone();
+        return from.clone();
     }
     let columns: Vec<Item> = side
         .columns
@@ -122,7 +128,22 @@ pub fn from_clause(side: &SidePlan, dialect: Dialect) -> String {
             None => vec![Item { sql: ident(name), name: ident(name) }],
         })
         .collect();
-    render("declared", context! { columns, from => side.from.clone() }).unwrap_or_else(|_| side.from.clone())
+    render("declared", context! { columns, from => from.clone() }).unwrap_or_else(|_| from.clone())
+}
+
+/// A table of text in plain SQL, each column as the type that is declared for it; other tables as they are.
+pub fn typed_from(table: &str, schema: &Schema) -> Result<String> {
+    let declared = |field: &Field| text_of(field).flatten().filter(|declared| !is_text(declared));
+    if schema.fields().iter().all(|field| declared(field).is_none()) {
+        return Ok(table.to_string());
+    }
+    let column = |field: &std::sync::Arc<Field>| {
+        let name = ident(field.name());
+        let sql = declared(field).map_or(name.clone(), |declared| portable::read_text(&name, &declared, None));
+        Item { sql, name }
+    };
+    let columns: Vec<Item> = schema.fields().iter().map(column).collect();
+    render("declared", context! { columns, from => table })
 }
 
 /// The statement that reads one side: keys, values and what is compared of them; in the engine with the row's digest.
@@ -137,17 +158,17 @@ pub fn side_sql(plan: &MatchPlan, side: Side, dialect: Dialect) -> Result<String
             (true, Dialect::Portable) => portable::trim(&base),
             _ => base,
         };
-        read.push(Item { sql: own(&base, reading, dialect), name: ident(&column.name) });
+        read.push(Item { sql: own(&base, reading, side_plan, dialect), name: ident(&column.name) });
         let parts = Parts::of(column);
         if let Some(residue) = parts.residue {
             read.push(Item { sql: residue_of(&base, reading, dialect), name: residue });
         }
-        if let (Some(wide), Some(data_type)) = (parts.wide, column.wide()) {
-            read.push(Item { sql: wide_of(&base, reading, &data_type, dialect), name: wide });
+        if let Some(wide) = parts.wide {
+            read.push(Item { sql: wide_of(&base, reading, column, dialect), name: wide });
         }
     }
     for (name, reading) in &side_plan.extra {
-        read.push(Item { sql: own(&base(reading, side_plan), reading, dialect), name: ident(name) });
+        read.push(Item { sql: own(&base(reading, side_plan), reading, side_plan, dialect), name: ident(name) });
     }
     let filters: Vec<String> = side_plan.filters.iter().map(|filter| filter_sql(filter, dialect)).collect();
     render(
@@ -186,11 +207,15 @@ fn base(reading: &Reading, side: &SidePlan) -> String {
     }
 }
 
-fn own(base: &str, reading: &Reading, dialect: Dialect) -> String {
-    match &reading.text_as {
-        Some(data_type) => read_text(base, data_type, reading.zone.as_deref(), dialect),
-        None => base.to_string(),
+fn own(base: &str, reading: &Reading, side: &SidePlan, dialect: Dialect) -> String {
+    let Some(data_type) = &reading.text_as else { return base.to_string() };
+    // The subquery has read it already.
+    if let (Dialect::Portable, ReadFrom::Column(name), None) = (dialect, &reading.from, &reading.zone) {
+        if *base == ident(&format!("{name}#raw")) && side.declared.contains(&(name.clone(), data_type.clone())) {
+            return ident(name);
+        }
     }
+    read_text(base, data_type, reading.zone.as_deref(), dialect)
 }
 
 fn read_text(base: &str, data_type: &DataType, zone: Option<&str>, dialect: Dialect) -> String {
@@ -209,17 +234,27 @@ fn residue_of(base: &str, reading: &Reading, dialect: Dialect) -> String {
         (Some(data_type), zone, Dialect::Engine) => {
             format!("text_residue({base}, {}{})", literal(&type_text(data_type)), zone_argument(zone.as_deref()))
         }
-        (Some(data_type), zone, Dialect::Portable) => portable::residue(base, data_type, zone.as_deref()),
+        // The text itself: the statement around drops it where it could be read.
+        (Some(_), _, Dialect::Portable) => base.to_string(),
         (None, Some(zone), Dialect::Engine) => format!("timezone_residue({base}, {})", literal(zone)),
         _ => "CAST(NULL AS VARCHAR)".to_string(),
     }
 }
 
-fn wide_of(base: &str, reading: &Reading, data_type: &DataType, dialect: Dialect) -> String {
-    match (&reading.text_as, dialect) {
-        (Some(_), _) => read_text(base, data_type, reading.zone.as_deref(), dialect),
-        (None, Dialect::Engine) => format!("to_common({base}, {})", literal(&type_text(data_type))),
-        (None, Dialect::Portable) => base.to_string(),
+fn wide_of(base: &str, reading: &Reading, column: &ColumnPlan, dialect: Dialect) -> String {
+    let zone = reading.zone.as_deref();
+    match (dialect, column.wide(), &column.tolerance) {
+        (Dialect::Engine, Some(data_type), _) if reading.text_as.is_some() => {
+            read_text(base, &data_type, zone, dialect)
+        }
+        (Dialect::Engine, Some(data_type), _) => format!("to_common({base}, {})", literal(&type_text(&data_type))),
+        (Dialect::Portable, _, Some(tolerance)) if reading.text_as.is_some() => {
+            portable::read_wide(base, &column.common.data_type, zone, tolerance)
+        }
+        (Dialect::Portable, _, Some(tolerance)) if is_number(&column.common.data_type) => {
+            format!("CAST({base} AS {})", portable::wide_number(&column.common.data_type, tolerance))
+        }
+        _ => base.to_string(),
     }
 }
 
@@ -255,8 +290,17 @@ fn compared_items(plan: &MatchPlan, side: Side, dialect: Dialect) -> Vec<Item> {
         if parts.cmp != parts.own {
             items.push(Item { sql: cmp(&parts.own, column, reading, dialect), name: parts.cmp });
         }
-        for part in parts.residue.into_iter().chain(parts.wide) {
-            items.push(Item { sql: part.clone(), name: part });
+        if let Some(residue) = parts.residue {
+            let sql = match dialect {
+                Dialect::Portable if reading.text_as.is_some() => {
+                    format!("CASE WHEN {} IS NULL THEN {residue} END", parts.own)
+                }
+                _ => residue.clone(),
+            };
+            items.push(Item { sql, name: residue });
+        }
+        if let Some(wide) = parts.wide {
+            items.push(Item { sql: wide.clone(), name: wide });
         }
     }
     items
@@ -306,7 +350,7 @@ fn normalised(mut sql: String, column: &ColumnPlan, dialect: Dialect) -> String 
     if column.normal.nfc {
         sql = match dialect {
             Dialect::Engine => format!("nfc({sql})"),
-            Dialect::Portable => format!("normalize({sql}, NFC)"),
+            Dialect::Portable => format!("nfc_normalize({sql})"),
         };
     }
     sql
@@ -320,7 +364,9 @@ fn cmp(own: &str, column: &ColumnPlan, reading: &Reading, dialect: Dialect) -> S
         Dialect::Engine if column.common.by_value => format!("value_bytes({own})"),
         Dialect::Engine if is_nested(data_type) => format!("canonical_value({value})"),
         Dialect::Engine if is_float(data_type) => format!("plain_float({value})"),
-        Dialect::Portable if matches!(plain(data_type), DataType::Map(..)) => format!("map_entries({value})"),
+        Dialect::Portable if matches!(plain(data_type), DataType::Map(..)) => {
+            format!("list_sort(map_entries({value}))")
+        }
         _ => value,
     }
 }
@@ -330,6 +376,9 @@ fn cmp(own: &str, column: &ColumnPlan, reading: &Reading, dialect: Dialect) -> S
 struct Compared {
     /// True where the cells of `s` and `t` differ, beyond a tolerance.
     differs: String,
+    /// What a readable statement calls `differs`, and the column.
+    flag: String,
+    label: String,
     /// Its opposite.
     equal_or_near: String,
     tolerated: bool,
@@ -424,6 +473,14 @@ pub fn classify_sql(plan: &MatchPlan) -> Result<String> {
 
 /// The whole rule as one statement that a person reads: both sides, what diverges, under the rule's own names.
 pub fn rule_sql(plan: &MatchPlan, dialect: Dialect) -> Result<String> {
+    let simplified;
+    let plan = match dialect {
+        Dialect::Engine => plan,
+        Dialect::Portable => {
+            simplified = portable::simplified(plan);
+            &simplified
+        }
+    };
     let sides = BySide::new(Side::Source, Side::Target).try_map(|side, _| side_sql(plan, side, dialect))?;
     classify(plan, dialect, sides, true)
 }
@@ -437,6 +494,8 @@ fn classify(plan: &MatchPlan, dialect: Dialect, sql: BySide<String>, readable: b
         target_sql => indented(&sql.target),
         tie => ties(plan),
         order => order(plan),
+        shown => shown(plan),
+        cells => cells(plan).into_iter().map(|(_, name)| ident(&name)).collect::<Vec<_>>(),
     };
     if !plan.keyed {
         let fields = |side| fields(plan, dialect, readable, Some(side));
@@ -449,7 +508,7 @@ fn classify(plan: &MatchPlan, dialect: Dialect, sql: BySide<String>, readable: b
     let near_order: Vec<String> =
         toleranced.iter().map(|column| Parts::of(column)).map(|p| p.wide.unwrap_or(p.cmp)).collect();
     let columns: Vec<Compared> = plan.values.iter().map(|column| compared_column(column, dialect)).collect();
-    let slots = if readable || exact.is_empty() { Vec::new() } else { vec!["slot"] };
+    let slots = if readable || exact.is_empty() { Vec::new() } else { vec!["\"#slot\""] };
     render(
         "classify",
         context! {
@@ -465,7 +524,13 @@ fn compared_column(column: &ColumnPlan, dialect: Dialect) -> Compared {
         Some(near) => format!("(({equal}) OR {near})"),
         None => format!("({equal})"),
     };
-    Compared { differs: format!("NOT {equal_or_near}"), equal_or_near, tolerated: column.tolerance.is_some() }
+    Compared {
+        differs: format!("NOT {equal_or_near}"),
+        flag: ident(&format!("{}#differs", column.name)),
+        label: literal(&column.name),
+        equal_or_near,
+        tolerated: column.tolerance.is_some(),
+    }
 }
 
 /// Own columns that tell identical rows apart, so that which of them is left over does not depend on chance.
@@ -479,8 +544,29 @@ fn ties(plan: &MatchPlan) -> Vec<String> {
 }
 
 fn order(plan: &MatchPlan) -> Vec<String> {
-    let keys = plan.key.iter().map(|column| format!("{} NULLS FIRST", ident(&column.name)));
-    keys.chain(["\"kind\"".into(), "\"side\"".into(), "\"ordinal\"".into()]).collect()
+    let keys = shown_keys(plan).into_iter().map(|key| format!("{key} NULLS FIRST"));
+    keys.chain(["kind", "side", "\"#ordinal\""].map(String::from)).collect()
+}
+
+/// The columns of a readable statement up to the values, as the divergence table names them.
+fn shown(plan: &MatchPlan) -> Vec<String> {
+    ["kind", "side"].map(String::from).into_iter().chain(shown_keys(plan)).collect()
+}
+
+fn shown_keys(plan: &MatchPlan) -> Vec<String> {
+    let cells = cells(plan);
+    let taken: Vec<&str> = cells.iter().map(|(_, name)| name.as_str()).collect();
+    let (keys, _) = key_names(plan.key.iter().map(|column| column.name.as_str()), &taken);
+    keys.iter().map(|key| ident(key)).collect()
+}
+
+/// Both sides' cells of a readable statement, and their names in the divergence table.
+fn cells(plan: &MatchPlan) -> Vec<(String, String)> {
+    let both = |column: &ColumnPlan| {
+        let name = column.name.clone();
+        Side::BOTH.map(|side| (format!("{}.{}", alias(side), ident(&name)), format!("{side}_{name}")))
+    };
+    plan.values.iter().flat_map(both).collect()
 }
 
 fn indented(sql: &str) -> String {
@@ -545,38 +631,19 @@ fn engine_fields(plan: &MatchPlan, only: Option<Side>) -> Vec<Item> {
 }
 
 fn readable_fields(plan: &MatchPlan, dialect: Dialect, only: Option<Side>) -> Vec<Item> {
-    let mut items = Vec::new();
-    for column in &plan.key {
-        let name = ident(&column.name);
+    let key = |(column, name): (&ColumnPlan, String)| {
+        let own = ident(&column.name);
         let sql = match only {
-            Some(side) => format!("{}.{name}", alias(side)),
-            None => format!("coalesce(s.{name}, t.{name})"),
+            Some(side) => format!("{}.{own}", alias(side)),
+            None => format!("coalesce(s.{own}, t.{own})"),
         };
-        items.push(Item { sql, name });
-    }
-    if only.is_some() {
-        return items;
-    }
-    let changed: Vec<String> = plan
-        .values
-        .iter()
-        .map(|column| {
-            let differs = compared_column(column, dialect).differs;
-            format!(
-                "CASE WHEN s.twin IS NOT NULL AND t.twin IS NOT NULL AND {differs} THEN {} END",
-                literal(&column.name)
-            )
-        })
-        .collect();
-    if !changed.is_empty() {
-        items.push(Item { sql: format!("concat_ws(', ', {})", changed.join(", ")), name: "changed_columns".into() });
-    }
-    for column in &plan.values {
-        for side in Side::BOTH {
-            let name = ident(&column.name);
-            items
-                .push(Item { sql: format!("{}.{name}", alias(side)), name: ident(&format!("{side}_{}", column.name)) });
-        }
+        Item { sql, name }
+    };
+    let mut items: Vec<Item> = plan.key.iter().zip(shown_keys(plan)).map(key).collect();
+    if only.is_none() {
+        let compared = plan.values.iter().map(|column| compared_column(column, dialect));
+        items.extend(compared.map(|column| Item { sql: column.differs, name: column.flag }));
+        items.extend(cells(plan).into_iter().map(|(sql, name)| Item { sql, name: ident(&name) }));
     }
     items
 }
