@@ -10,7 +10,7 @@
     row_number() OVER (
       PARTITION BY {{ list(all) }}
 {%- if tie %}
-      ORDER BY {{ list(tie) }}
+      ORDER BY {{ list(tie) }}{{ frame }}
 {%- endif %}
     ) AS "#twin"
   FROM {{ rows }}
@@ -31,28 +31,30 @@ WITH
 {%- if readable %}
 -- the rows of both sides, ready to be compared
 source_rows AS (
-{{ source_sql }}
+  {{ source_sql | indented(2) }}
 ),
 target_rows AS (
-{{ target_sql }}
+  {{ target_sql | indented(2) }}
 ),
 {%- endif %}
 -- identical rows are numbered, so that they pair off one by one
 source_twins AS (
-{{ twins("source_rows") }}
+  {{ twins("source_rows") }}
 ),
 target_twins AS (
-{{ twins("target_rows") }}
+  {{ twins("target_rows") }}
 ),
 -- what is left over once identical rows have paired off
 joined AS (
-{{ missing("missing_in_target", "source", source_fields, "s", "source_twins", "t", "target_twins") }}
+  {{ missing("missing_in_target", "source", source_fields, s, "source_twins", t, "target_twins") }}
   UNION ALL
-{{ missing("missing_in_source", "target", target_fields, "t", "target_twins", "s", "source_twins") }}
+  {{ missing("missing_in_source", "target", target_fields, t, "target_twins", s, "source_twins") }}
 )
 {% if readable -%}
 -- every row is a divergence
 SELECT
+  kind,
+  side,
 {%- for name in shown %}
   {{ name }}{{ "," if not loop.last }}
 {%- endfor %}

@@ -12,7 +12,7 @@
 {%- for column in columns %}
       {{ column.sql }}{% if column.sql != column.name %} AS {{ column.name }}{% endif %}{{ "," if not loop.last }}
 {%- endfor %}
-    FROM {{ from }}
+    FROM {{ from | indented(4) }}
 {%- if side_filter %}
     WHERE {{ side_filter }}
 {%- endif %}

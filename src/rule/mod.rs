@@ -4,10 +4,12 @@
 
 pub mod columns;
 pub mod common;
+mod indent;
 pub mod names;
 pub mod plan;
 mod portable;
 pub mod position;
+pub mod readable;
 pub mod resolve;
 pub mod sql;
 pub mod totals;

@@ -85,7 +85,7 @@ fn time(unit: TimeUnit) -> String {
 }
 
 fn when(sql: &str, pattern: &str, value: String) -> String {
-    format!("WHEN {sql} SIMILAR TO {} THEN {value}", literal(pattern))
+    format!("\n  WHEN {sql} SIMILAR TO {} THEN {value}", literal(pattern))
 }
 
 /// The text as the type, NULL where it cannot be read or has finer digits than the type.
@@ -96,13 +96,13 @@ pub fn read_text(sql: &str, data_type: &DataType, zone: Option<&str>) -> String 
         t if is_text(&t) => return sql.to_string(),
         t if is_float(&t) => when(sql, &format!("{}([eE][+-]?[0-9]+)?|{NOT_FINITE}", number(None)), cast()),
         DataType::Boolean => format!(
-            "WHEN lower({sql}) IN ('true', 't', '1') THEN TRUE WHEN lower({sql}) IN ('false', 'f', '0') THEN FALSE"
+            "\n  WHEN lower({sql}) IN ('true', 't', '1') THEN TRUE\n  WHEN lower({sql}) IN ('false', 'f', '0') THEN FALSE"
         ),
         t if t.is_integer() || t.is_decimal() => {
             let (_, scale) = digits(&t);
             let wide = format!("TRY_CAST({sql} AS {})", wide_type(&t, 0));
             format!(
-                "{} WHEN {sql} SIMILAR TO {} AND {wide} = {} THEN {}",
+                "{}\n  WHEN {sql} SIMILAR TO {} AND {wide} = {} THEN {}",
                 when(sql, &number(Some(scale)), cast()),
                 literal(EXPONENT),
                 cast(),
@@ -115,13 +115,13 @@ pub fn read_text(sql: &str, data_type: &DataType, zone: Option<&str>) -> String 
             let zoned = when(sql, &format!("{DATE}[T ]{}{ZONE}", time(unit)), cast());
             let local = |zone| format!("TRY_CAST({sql} AS TIMESTAMP) AT TIME ZONE {}", literal(zone));
             let zoneless = |zone| when(sql, &format!("{DATE}([T ]{})?", time(unit)), local(zone));
-            zone.map_or(zoned.clone(), |zone| format!("{zoned} {}", zoneless(zone)))
+            zone.map_or(zoned.clone(), |zone| format!("{zoned}{}", zoneless(zone)))
         }
         DataType::Time32(unit) | DataType::Time64(unit) => when(sql, &time(unit), cast()),
         DataType::Date32 | DataType::Date64 => when(sql, DATE, cast()),
         _ => return cast(),
     };
-    format!("CASE {cases} END")
+    format!("CASE{cases}\nEND")
 }
 
 /// Digits before and after the point.
@@ -151,7 +151,7 @@ pub fn read_wide(sql: &str, common: &DataType, zone: Option<&str>, tolerance: &T
         number_type => {
             let pattern = format!("{}([eE][+-]?[0-9]+)?", number(None));
             let wide = wide_number(&number_type, tolerance);
-            format!("CASE {} END", when(sql, &pattern, format!("TRY_CAST({sql} AS {wide})")))
+            format!("CASE{}\nEND", when(sql, &pattern, format!("TRY_CAST({sql} AS {wide})")))
         }
     }
 }

@@ -10,9 +10,10 @@ use serde::Serialize;
 use crate::error::{Error, ErrorKind, Result};
 use crate::project::model::Tolerance;
 use crate::rule::common::{is_float, is_nested, is_number, is_text, plain};
-use crate::rule::names::key_names;
+use crate::rule::indent::indented;
 use crate::rule::plan::{ColumnPlan, Filter, MatchPlan, ReadFrom, Reading, SidePlan};
 use crate::rule::portable;
+use crate::rule::readable;
 use crate::rule::resolve::text_of;
 use crate::side::{BySide, Side};
 use crate::sql::type_text;
@@ -46,7 +47,9 @@ pub fn render(template: &str, values: minijinja::Value) -> Result<String> {
         "classify_rows" => include_str!("../../queries/classify_rows.sql"),
         other => return Err(Error::new(ErrorKind::Internal, format!("there is no template {other}"))),
     };
-    let rendered = Environment::new().render_str(source, values);
+    let mut environment = Environment::new();
+    environment.add_filter("indented", |sql: &str, width: usize| indented(sql, width));
+    let rendered = environment.render_str(source, values);
     let text =
         rendered.map_err(|error| Error::new(ErrorKind::Internal, format!("template {template}")).source(error))?;
     Ok(text.trim_start().to_string())
@@ -188,7 +191,7 @@ pub fn side_sql(plan: &MatchPlan, side: Side, dialect: Dialect) -> Result<String
 pub fn digested_sql(plan: &MatchPlan, side: Side, rows: bool) -> Result<String> {
     let keys = compared(&plan.key);
     let all: Vec<String> = keys.iter().cloned().chain(compared(&plan.values)).collect();
-    let side_sql = indented(&side_sql(plan, side, Dialect::Engine)?);
+    let side_sql = side_sql(plan, side, Dialect::Engine)?;
     render("digested", context! { rows, keys, all, side_sql })
 }
 
@@ -373,12 +376,9 @@ fn cmp(own: &str, column: &ColumnPlan, reading: &Reading, dialect: Dialect) -> S
 
 /// A column in the statement that classifies what is left over.
 #[derive(Debug, Clone, Serialize)]
-struct Compared {
+pub struct Compared {
     /// True where the cells of `s` and `t` differ, beyond a tolerance.
-    differs: String,
-    /// What a readable statement calls `differs`, and the column.
-    flag: String,
-    label: String,
+    pub differs: String,
     /// Its opposite.
     equal_or_near: String,
     tolerated: bool,
@@ -431,18 +431,31 @@ pub mod field {
     }
 }
 
-fn same(column: &str) -> String {
-    format!("(s.{column} IS NOT DISTINCT FROM t.{column})")
+/// What the rows of both sides go by: never by a column's name, or `s.id` might be the field of a struct `s`.
+pub fn aliases(plan: &MatchPlan) -> BySide<String> {
+    BySide::new(unlike_columns(plan, "s"), unlike_columns(plan, "t"))
+}
+
+fn unlike_columns(plan: &MatchPlan, name: &str) -> String {
+    let mut name = name.to_string();
+    while plan.key.iter().chain(&plan.values).any(|column| column.name.eq_ignore_ascii_case(&name)) {
+        name.push('_');
+    }
+    name
+}
+
+fn same(column: &str, rows: &BySide<String>) -> String {
+    format!("({}.{column} IS NOT DISTINCT FROM {}.{column})", rows.source, rows.target)
 }
 
 /// Cells are equal if what is compared and what could not be read agree.
-fn equal(column: &ColumnPlan) -> String {
-    let parts: Vec<String> = Parts::of(column).compared().iter().map(|part| same(part)).collect();
+fn equal(column: &ColumnPlan, rows: &BySide<String>) -> String {
+    let parts: Vec<String> = Parts::of(column).compared().iter().map(|part| same(part, rows)).collect();
     parts.join(" AND ")
 }
 
 /// Cells differ, but within the tolerance. NULL and unreadable cells are never near.
-fn near(column: &ColumnPlan, dialect: Dialect) -> Option<String> {
+fn near(column: &ColumnPlan, dialect: Dialect, rows: &BySide<String>) -> Option<String> {
     let tolerance = column.tolerance.as_ref()?;
     let parts = Parts::of(column);
     let value = match (&parts.wide, column.common.by_value) {
@@ -450,7 +463,7 @@ fn near(column: &ColumnPlan, dialect: Dialect) -> Option<String> {
         (None, true) => parts.own.clone(),
         (None, false) => parts.cmp.clone(),
     };
-    let (s, t) = (format!("s.{value}"), format!("t.{value}"));
+    let (s, t) = (format!("{}.{value}", rows.source), format!("{}.{value}", rows.target));
     let within = match dialect {
         Dialect::Portable => portable::within(&s, &t, tolerance, &column.common.data_type),
         Dialect::Engine => {
@@ -471,31 +484,23 @@ pub fn classify_sql(plan: &MatchPlan) -> Result<String> {
     classify(plan, Dialect::Engine, BySide::default(), false)
 }
 
-/// The whole rule as one statement that a person reads: both sides, what diverges, under the rule's own names.
-pub fn rule_sql(plan: &MatchPlan, dialect: Dialect) -> Result<String> {
-    let simplified;
-    let plan = match dialect {
-        Dialect::Engine => plan,
-        Dialect::Portable => {
-            simplified = portable::simplified(plan);
-            &simplified
-        }
-    };
-    let sides = BySide::new(Side::Source, Side::Target).try_map(|side, _| side_sql(plan, side, dialect))?;
-    classify(plan, dialect, sides, true)
-}
-
-fn classify(plan: &MatchPlan, dialect: Dialect, sql: BySide<String>, readable: bool) -> Result<String> {
+/// `readable`: the whole rule as one statement, see `readable`.
+pub fn classify(plan: &MatchPlan, dialect: Dialect, sql: BySide<String>, readable: bool) -> Result<String> {
     let keys = compared(&plan.key);
     let all: Vec<String> = keys.iter().cloned().chain(compared(&plan.values)).collect();
+    let rows = aliases(plan);
+    // DataFusion knows no range over bytes, which is what a window has by default.
+    let frame = if dialect == Dialect::Engine { " ROWS UNBOUNDED PRECEDING" } else { "" };
     let common = context! {
+        frame, s => rows.source.clone(), t => rows.target.clone(), k => unlike_columns(plan, "k"),
         readable, keys, all,
-        source_sql => indented(&sql.source),
-        target_sql => indented(&sql.target),
+        source_sql => sql.source,
+        target_sql => sql.target,
         tie => ties(plan),
-        order => order(plan),
-        shown => shown(plan),
-        cells => cells(plan).into_iter().map(|(_, name)| ident(&name)).collect::<Vec<_>>(),
+        order => readable::order(plan),
+        shown => readable::keys(plan),
+        flagged => readable::flagged(plan),
+        cells => readable::cells(plan).into_iter().map(|(_, name)| ident(&name)).collect::<Vec<_>>(),
     };
     if !plan.keyed {
         let fields = |side| fields(plan, dialect, readable, Some(side));
@@ -507,7 +512,7 @@ fn classify(plan: &MatchPlan, dialect: Dialect, sql: BySide<String>, readable: b
     let exact: Vec<String> = exact.iter().flat_map(|column| Parts::of(column).compared()).collect();
     let near_order: Vec<String> =
         toleranced.iter().map(|column| Parts::of(column)).map(|p| p.wide.unwrap_or(p.cmp)).collect();
-    let columns: Vec<Compared> = plan.values.iter().map(|column| compared_column(column, dialect)).collect();
+    let columns: Vec<Compared> = plan.values.iter().map(|column| compared_column(column, dialect, &rows)).collect();
     let slots = if readable || exact.is_empty() { Vec::new() } else { vec!["\"#slot\""] };
     render(
         "classify",
@@ -518,19 +523,17 @@ fn classify(plan: &MatchPlan, dialect: Dialect, sql: BySide<String>, readable: b
     )
 }
 
-fn compared_column(column: &ColumnPlan, dialect: Dialect) -> Compared {
-    let equal = equal(column);
-    let equal_or_near = match near(column, dialect) {
-        Some(near) => format!("(({equal}) OR {near})"),
+pub fn compared_column(column: &ColumnPlan, dialect: Dialect, rows: &BySide<String>) -> Compared {
+    let (equal, near) = (equal(column, rows), near(column, dialect, rows));
+    let equal_or_near = match &near {
+        Some(near) => format!("(\n  {equal}\n  OR {near}\n)"),
         None => format!("({equal})"),
     };
-    Compared {
-        differs: format!("NOT {equal_or_near}"),
-        flag: ident(&format!("{}#differs", column.name)),
-        label: literal(&column.name),
-        equal_or_near,
-        tolerated: column.tolerance.is_some(),
-    }
+    let differs = match (Parts::of(column).compared().as_slice(), near) {
+        ([cell], None) => format!("({}.{cell} IS DISTINCT FROM {}.{cell})", rows.source, rows.target),
+        _ => format!("NOT {equal_or_near}"),
+    };
+    Compared { differs, equal_or_near, tolerated: column.tolerance.is_some() }
 }
 
 /// Own columns that tell identical rows apart, so that which of them is left over does not depend on chance.
@@ -543,61 +546,25 @@ fn ties(plan: &MatchPlan) -> Vec<String> {
         .collect()
 }
 
-fn order(plan: &MatchPlan) -> Vec<String> {
-    let keys = shown_keys(plan).into_iter().map(|key| format!("{key} NULLS FIRST"));
-    keys.chain(["kind", "side", "\"#ordinal\""].map(String::from)).collect()
-}
-
-/// The columns of a readable statement up to the values, as the divergence table names them.
-fn shown(plan: &MatchPlan) -> Vec<String> {
-    ["kind", "side"].map(String::from).into_iter().chain(shown_keys(plan)).collect()
-}
-
-fn shown_keys(plan: &MatchPlan) -> Vec<String> {
-    let cells = cells(plan);
-    let taken: Vec<&str> = cells.iter().map(|(_, name)| name.as_str()).collect();
-    let (keys, _) = key_names(plan.key.iter().map(|column| column.name.as_str()), &taken);
-    keys.iter().map(|key| ident(key)).collect()
-}
-
-/// Both sides' cells of a readable statement, and their names in the divergence table.
-fn cells(plan: &MatchPlan) -> Vec<(String, String)> {
-    let both = |column: &ColumnPlan| {
-        let name = column.name.clone();
-        Side::BOTH.map(|side| (format!("{}.{}", alias(side), ident(&name)), format!("{side}_{name}")))
-    };
-    plan.values.iter().flat_map(both).collect()
-}
-
-fn indented(sql: &str) -> String {
-    sql.lines().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n")
-}
-
 /// The columns of the result. `only`: rows of one side alone, without a join.
 fn fields(plan: &MatchPlan, dialect: Dialect, readable: bool, only: Option<Side>) -> Vec<Item> {
     match readable {
         false => engine_fields(plan, only),
-        true => readable_fields(plan, dialect, only),
-    }
-}
-
-fn alias(side: Side) -> &'static str {
-    match side {
-        Side::Source => "s",
-        Side::Target => "t",
+        true => readable::fields(plan, dialect, only),
     }
 }
 
 fn engine_fields(plan: &MatchPlan, only: Option<Side>) -> Vec<Item> {
+    let rows = aliases(plan);
     let mut items = Vec::new();
     let mut push = |sql: String, name: String| items.push(Item { sql, name: ident(&name) });
     let either = |column: &str| match only {
-        Some(side) => format!("{}.{column}", alias(side)),
-        None => format!("coalesce(s.{column}, t.{column})"),
+        Some(side) => format!("{}.{column}", rows.get(side)),
+        None => format!("coalesce({}.{column}, {}.{column})", rows.source, rows.target),
     };
     let one = |side: Side, column: &str| match only {
         Some(present) if present != side => None,
-        _ => Some(format!("{}.{column}", alias(side))),
+        _ => Some(format!("{}.{column}", rows.get(side))),
     };
     for (side, name) in [(Side::Source, field::SOURCE_DIGEST), (Side::Target, field::TARGET_DIGEST)] {
         let digest = one(side, "\"#digest\"").unwrap_or_else(|| "arrow_cast(NULL, 'FixedSizeBinary(16)')".into());
@@ -617,33 +584,15 @@ fn engine_fields(plan: &MatchPlan, only: Option<Side>) -> Vec<Item> {
     for (i, column) in plan.values.iter().enumerate() {
         let parts = Parts::of(column);
         for side in Side::BOTH {
-            push(format!("{}.{}", alias(side), parts.own), field::own(side, i));
+            push(format!("{}.{}", rows.get(side), parts.own), field::own(side, i));
             if let Some(residue) = &parts.residue {
-                push(format!("{}.{residue}", alias(side)), field::residue(side, 'v', i));
+                push(format!("{}.{residue}", rows.get(side)), field::residue(side, 'v', i));
             }
         }
-        push(compared_column(column, Dialect::Engine).differs, field::differs(i));
-        if let Some(near) = near(column, Dialect::Engine) {
-            push(format!("NOT ({}) AND {near}", equal(column)), field::near(i));
+        push(compared_column(column, Dialect::Engine, &rows).differs, field::differs(i));
+        if let Some(near) = near(column, Dialect::Engine, &rows) {
+            push(format!("NOT ({}) AND {near}", equal(column, &rows)), field::near(i));
         }
-    }
-    items
-}
-
-fn readable_fields(plan: &MatchPlan, dialect: Dialect, only: Option<Side>) -> Vec<Item> {
-    let key = |(column, name): (&ColumnPlan, String)| {
-        let own = ident(&column.name);
-        let sql = match only {
-            Some(side) => format!("{}.{own}", alias(side)),
-            None => format!("coalesce(s.{own}, t.{own})"),
-        };
-        Item { sql, name }
-    };
-    let mut items: Vec<Item> = plan.key.iter().zip(shown_keys(plan)).map(key).collect();
-    if only.is_none() {
-        let compared = plan.values.iter().map(|column| compared_column(column, dialect));
-        items.extend(compared.map(|column| Item { sql: column.differs, name: column.flag }));
-        items.extend(cells(plan).into_iter().map(|(sql, name)| Item { sql, name: ident(&name) }));
     }
     items
 }
