@@ -56,8 +56,9 @@ SELECT
   kind,
   side,
 {%- for name in shown %}
-  {{ name }}{{ "," if not loop.last }}
+  {{ name }},
 {%- endfor %}
+  CAST(NULL AS VARCHAR) AS changed_columns
 FROM joined
 ORDER BY {{ list(order) }}
 {%- else -%}

@@ -1,8 +1,12 @@
 //! The one integration binary; each further one would link DataFusion again.
 
+mod architecture;
+mod docs;
 mod examples;
 mod identity;
+mod memory;
 mod object_storage;
 mod portable;
+mod properties;
 mod readers;
 mod support;

@@ -4,12 +4,10 @@
 
 pub mod columns;
 pub mod common;
-mod indent;
 pub mod names;
 pub mod plan;
 mod portable;
 pub mod position;
-pub mod readable;
 pub mod resolve;
 pub mod sql;
 pub mod totals;

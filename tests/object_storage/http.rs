@@ -80,27 +80,45 @@ impl Drop for Server {
     }
 }
 
-#[test]
-fn parquet_and_csv() {
-    for kind in ["ranges", "whole"] {
-        let tieout = Tieout::new();
-        tieout.parquet("s.parquet", SOURCE);
-        tieout.parquet("t.parquet", TARGET);
-        tieout.file("t.csv", "id,v\n1,a\n2,x\n4,d\n");
-        let server = Server::of(kind, &tieout);
-        let source = format!("{}/s.parquet", server.url);
-        for target in ["t.parquet", "t.csv", "t.csv?token=very-secret"] {
-            let target = format!("{}/{target}", server.url);
-            let run = tieout.run(["diff", &source, &target, "--key", "id", "--format", "json"]).exits(1);
-            let rows = &run.rule("diff")["rows"];
-            for (count, wanted) in
-                [("equal", 1), ("value_mismatch", 1), ("missing_in_target", 1), ("missing_in_source", 1)]
-            {
-                assert_eq!(rows[count], wanted, "{kind}: {count} of {target}");
-            }
-            assert!(!run.stdout.contains("very-secret") && !run.stderr.contains("very-secret"), "{}", run.stdout);
-        }
-        let gone = tieout.run(["diff", &source, &format!("{}/none.csv", server.url), "--key", "id"]).exits(2);
-        assert!(gone.stderr.contains("none.csv"), "{}", gone.stderr);
+fn files() -> Tieout {
+    let tieout = Tieout::new();
+    tieout.parquet("s.parquet", SOURCE);
+    tieout.parquet("t.parquet", TARGET);
+    tieout.file("s.csv", "id,v\n1,a\n2,b\n3,c\n");
+    tieout.file("t.csv", "id,v\n1,a\n2,x\n4,d\n");
+    tieout
+}
+
+#[track_caller]
+fn differs(tieout: &Tieout, source: &str, target: &str) {
+    let run = tieout.run(["diff", source, target, "--key", "id", "--format", "json"]).exits(1);
+    let rows = &run.rule("diff")["rows"];
+    for count in ["equal", "value_mismatch", "missing_in_target", "missing_in_source"] {
+        assert_eq!(rows[count], 1, "{count} of {target}");
     }
+    assert!(!run.stdout.contains("very-secret") && !run.stderr.contains("very-secret"), "{}", run.stdout);
+}
+
+#[test]
+fn with_ranges() {
+    let tieout = files();
+    let server = Server::of("ranges", &tieout);
+    let url = |name: &str| format!("{}/{name}", server.url);
+    for target in ["t.parquet", "t.csv", "t.csv?token=very-secret"] {
+        differs(&tieout, &url("s.parquet"), &url(target));
+    }
+    let gone = tieout.run(["diff", &url("s.parquet"), &url("none.csv"), "--key", "id"]).exits(2);
+    assert!(gone.stderr.contains("none.csv"), "{}", gone.stderr);
+}
+
+/// Text is read from its beginning to its end all the same; Parquet is not, and the way out is named.
+#[test]
+fn without_ranges() {
+    let tieout = files();
+    let server = Server::of("whole", &tieout);
+    let url = |name: &str| format!("{}/{name}", server.url);
+    differs(&tieout, &url("s.csv"), &url("t.csv"));
+    let refused = tieout.run(["diff", &url("s.parquet"), &url("t.csv"), "--key", "id"]).exits(2);
+    assert!(refused.stderr.contains("s.parquet cannot be read in parts"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("download the file"), "{}", refused.stderr);
 }

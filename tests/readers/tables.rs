@@ -49,7 +49,7 @@ fn every_reader_counts_the_same() {
         joined = duckdb.sql(
             f"SELECT count(*), count(DISTINCT d.run_id), bool_and(r.outcome = 'diverged') FROM '{tables}' d "
             f"JOIN '{runs}' r ON r.run_id = d.run_id AND r.rule = 'rows'"
-        ).fetchone()
+        ).fetchall()[0]
         print("joined", joined)
         print("runs", polars.read_parquet(runs).group_by("rule", "outcome").len().sort("rule").rows())
         record = pandas.read_parquet(out / "runs").query("rule == 'rows'").iloc[0]

@@ -43,7 +43,7 @@ fn duckdb() {
         types = {c[0].removeprefix('source_'): c[1] for c in duckdb.sql(f'DESCRIBE {table}').fetchall()}
         for name in ['id', 'd', 'big', 'at', 'sec', 'local', 'day', 'tod', 'secs', 'raw', 'code', 'tags', 'box', 'half', 'kv']:
             column = 'id' if name == 'id' else f'source_{name}'
-            value = duckdb.sql(f'SELECT {column}::VARCHAR {table}').fetchone()[0]
+            value = duckdb.sql(f'SELECT {column}::VARCHAR {table}').fetchall()[0][0]
             print(name, types[name], value, sep=' | ')
     ";
     let tieout = project();
@@ -104,7 +104,7 @@ fn polars_and_pandas() {
         "arrow | source_ns | timestamp[ns] | 2026-01-01 12:00:00.123456789",
         "arrow | source_secs | time32[ms] | 12:00:01",
         "arrow | source_code | string | a",
-        "arrow | source_kv | map<string, int64> | [('k', 1)]",
+        "arrow | source_kv | map<string ('keys'), int64 ('values')> | [('k', 1)]",
         "arrow | source_view | string | v",
         "pandas | -1.00 ['d' 'code']",
     ];

@@ -6,7 +6,8 @@ use crate::error::Result;
 use crate::rule::names::key_names;
 use crate::rule::plan::{ColumnPlan, MatchPlan};
 use crate::rule::portable;
-use crate::rule::sql::{Dialect, Item, aliases, classify, compared_column, ident, literal, side_sql};
+use crate::rule::sql::classify::{aliases, classify, compared_column};
+use crate::rule::sql::{Dialect, Item, ident, literal, side_sql};
 use crate::side::{BySide, Side};
 
 /// The rule as one statement.
