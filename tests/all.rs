@@ -3,6 +3,10 @@
 mod architecture;
 mod docs;
 mod examples;
+mod identity;
 mod memory;
+mod object_storage;
+mod portable;
 mod properties;
+mod readers;
 mod support;
