@@ -104,7 +104,7 @@ id,v,w
 id,v,w
 1,a,b
 --- finds
-error data: source.csv, line 4: 2 fields, but the header has 3 (side source)
+error data: source.csv, line 4: 2 fields, but the header has 3 (dataset source.csv, side source)
 hint: check `delimiter` and `quote`; a field that holds the delimiter must stand in quotes
 
 === a line too long
@@ -117,7 +117,7 @@ id,v
 1,a
 2,b,c
 --- finds
-error data: target.csv, line 3: 3 fields, but the header has 2 (side target)
+error data: target.csv, line 3: 3 fields, but the header has 2 (dataset target.csv, side target)
 hint: check `delimiter` and `quote`; a field that holds the delimiter must stand in quotes
 
 === a quote that never closes
@@ -129,7 +129,7 @@ id,v
 id,v
 1,a
 --- finds
-error data: source.csv, line 2: the quote that opens here is never closed (side source)
+error data: source.csv, line 2: the quote that opens here is never closed (dataset source.csv, side source)
 hint: check `quote`, or whether the file was written to its end
 
 === delimiters, quotes and files without a head

@@ -114,9 +114,11 @@ id:int64, t:time64(ns)
 2 | 12:00:00.501
 3 | 23:59:59.999999999
 --- finds
-error data: type_coercion
-caused by
-Execution error: Cannot access field at argument 1: type Time32(ms) is not Struct, Map, or Null
+diverged: 3 source, 3 target, 2 equal, 1 value_mismatch
+column t: differs in 1
+note: column `t`: Time32(ms) against Time64(ns) is compared in milliseconds, rounded down
+kind           | side | id:Int64 | changed_columns | source_t:Time32(ms) | target_t:Time64(ns) | unreadable
+value_mismatch | both | 2        | [t]             | 12:00:00.500        | 12:00:00.501        | NULL
 
 === durations
 $ tieout diff source.arrow target.arrow --key id

@@ -120,7 +120,7 @@ fn ties(plan: &MatchPlan) -> Vec<String> {
         .iter()
         .chain(&plan.values)
         .filter(|column| column.has_cmp() && !is_nested(&column.common.data_type))
-        .map(|column| ident(&column.name))
+        .map(|column| Parts::of(column).own)
         .collect()
 }
 
@@ -189,12 +189,12 @@ fn engine_fields(plan: &MatchPlan, only: Option<Side>) -> Vec<Item> {
 fn readable_fields(plan: &MatchPlan, dialect: Dialect, only: Option<Side>) -> Vec<Item> {
     let mut items = Vec::new();
     for column in &plan.key {
-        let name = ident(&column.name);
+        let own = Parts::of(column).own;
         let sql = match only {
-            Some(side) => format!("{}.{name}", alias(side)),
-            None => format!("coalesce(s.{name}, t.{name})"),
+            Some(side) => format!("{}.{own}", alias(side)),
+            None => format!("coalesce(s.{own}, t.{own})"),
         };
-        items.push(Item { sql, name });
+        items.push(Item { sql, name: ident(&column.name) });
     }
     if only.is_some() {
         return items;
@@ -215,9 +215,8 @@ fn readable_fields(plan: &MatchPlan, dialect: Dialect, only: Option<Side>) -> Ve
     }
     for column in &plan.values {
         for side in Side::BOTH {
-            let name = ident(&column.name);
-            items
-                .push(Item { sql: format!("{}.{name}", alias(side)), name: ident(&format!("{side}_{}", column.name)) });
+            let own = Parts::of(column).own;
+            items.push(Item { sql: format!("{}.{own}", alias(side)), name: ident(&format!("{side}_{}", column.name)) });
         }
     }
     items

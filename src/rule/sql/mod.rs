@@ -77,10 +77,16 @@ pub struct Parts {
     pub wide: Option<String>,
 }
 
+/// Names that the templates give to tables and columns of their own.
+const WORDS: [&str; 12] =
+    ["s", "t", "k", "twin", "place", "slot", "ordinal", "single", "here", "there", "in_source", "in_target"];
+
 impl Parts {
     pub fn of(column: &ColumnPlan) -> Self {
         let name = &column.name;
-        let own = ident(name);
+        // A column `t` would make `t.id` a field of it.
+        let taken = WORDS.contains(&name.to_lowercase().as_str());
+        let own = if taken { ident(&format!("{name}#own")) } else { ident(name) };
         let cmp = if column.has_cmp() { ident(&format!("{name}#cmp")) } else { own.clone() };
         Self {
             own,

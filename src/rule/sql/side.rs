@@ -149,16 +149,16 @@ fn filter_sql(filter: &Filter, dialect: Dialect) -> String {
 fn compared_items(plan: &MatchPlan, side: Side, dialect: Dialect) -> Vec<Item> {
     let mut items = Vec::new();
     for (column, is_key) in plan.key.iter().map(|c| (c, true)).chain(plan.values.iter().map(|c| (c, false))) {
-        let parts = Parts::of(column);
+        let (parts, own) = (Parts::of(column), ident(&column.name));
         let reading = column.read.get(side);
         // A key is shown as what both sides have in common.
         let shown = match is_key {
-            true => common_value(&parts.own, column, reading, dialect),
-            false => parts.own.clone(),
+            true => common_value(&own, column, reading, dialect),
+            false => own.clone(),
         };
         items.push(Item { sql: shown, name: parts.own.clone() });
         if parts.cmp != parts.own {
-            items.push(Item { sql: cmp(&parts.own, column, reading, dialect), name: parts.cmp });
+            items.push(Item { sql: cmp(&own, column, reading, dialect), name: parts.cmp });
         }
         for part in parts.residue.into_iter().chain(parts.wide) {
             items.push(Item { sql: part.clone(), name: part });
