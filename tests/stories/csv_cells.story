@@ -160,3 +160,29 @@ a
 diverged: 2 source, 1 target, 1 equal, 1 missing_in_target
 kind              | side   | v:Utf8 | changed_columns | unreadable
 missing_in_target | source | NULL   | NULL            | NULL
+
+=== two columns of one name
+$ tieout diff source.csv target.csv --key id
+--- source.csv
+id,v,v
+1,a,b
+--- target.csv
+id,v
+1,a
+--- finds
+error data: source.csv, line 1: the header has "v" twice, as the 2. and 3. column (side source, dataset source.csv)
+hint: rename one of them; columns are compared by name
+
+=== a column without a name
+$ tieout diff source.csv target.csv --key id
+--- source.csv
+id,,v
+1,a,b
+2,a,b
+--- target.csv
+id,,v
+1,a,b
+2,c,b
+--- finds
+error data: source.csv, line 1: the header names no 2. column (side source, dataset source.csv)
+hint: give it a name, or set `header: false`

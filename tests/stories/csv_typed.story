@@ -298,7 +298,7 @@ missing_in_target | source | NULL                | NULL            | b          
 missing_in_source | target | 1.51                | NULL            | NULL          | b             | NULL
 
 === JSON against typed
-Numbers of NDJSON are read by value, too.
+A number with a fraction is a float in JSON, and the empty text is none but itself.
 $ tieout diff source.ndjson target.parquet --key id
 --- source.ndjson
 {"id": 1, "v": 1.50, "s": "a", "b": true}

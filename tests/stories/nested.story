@@ -214,3 +214,21 @@ column v: differs in 1
 column w: differs in 1
 kind           | side | id:Int64 | changed_columns | source_v:List(Utf8) | target_v:List(Utf8) | source_w:Struct("a": Utf8) | target_w:Struct("a": Utf8) | unreadable
 value_mismatch | both | 2        | [v, w]          | [a]                 | [b]                 | {a: x}                     | {a: y}                     | NULL
+
+=== JSON against Parquet
+$ tieout diff source.ndjson target.parquet --key id
+--- source.ndjson
+{"id": 1, "l": [1, 2], "o": {"b": "x", "a": 1}, "e": []}
+{"id": 2, "l": null, "o": {"a": 2}, "e": []}
+{"id": 3}
+--- target.parquet
+id:int64, l:list(int32), o:struct(a:int64,b:utf8), e:list(int64)
+1 | [1, 2] | {"a": 1, "b": "x"}  | []
+2 | []     | {"a": 2, "b": null} | [1]
+3 | NULL   | NULL                | NULL
+--- finds
+diverged: 3 source, 3 target, 2 equal, 1 value_mismatch
+column l: differs in 1
+column e: differs in 1
+kind           | side | id:Int64 | changed_columns | source_l:List(Int64) | target_l:List(Int32) | source_o:Struct("b": Utf8, "a": Int64) | target_o:Struct("a": Int64, "b": Utf8) | source_e:List(Utf8) | target_e:List(Int64) | unreadable
+value_mismatch | both | 2        | [l, e]          | NULL                 | []                   | {b: NULL, a: 2}                        | {a: 2, b: NULL}                        | []                  | [1]                  | NULL
