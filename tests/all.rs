@@ -9,4 +9,5 @@ mod object_storage;
 mod portable;
 mod properties;
 mod readers;
+mod stories;
 mod support;

@@ -136,9 +136,18 @@ impl ColumnPlan {
             DataType::Timestamp(_, zone) => Some(DataType::Timestamp(Nanosecond, zone.clone())),
             DataType::Date32 | DataType::Date64 | DataType::Duration(_) => None,
             DataType::Time32(_) | DataType::Time64(_) => Some(DataType::Time64(Nanosecond)),
+            DataType::Decimal256(precision, scale) => Some(DataType::Decimal256(76, wide_scale(*precision, *scale))),
             _ => Some(DataType::Decimal256(76, 38)),
         }
     }
+}
+
+/// As many digits on both sides of the point as 76 allow, but none fewer than the type itself has.
+fn wide_scale(precision: u8, scale: i8) -> i8 {
+    let scale = scale.max(0);
+    let integer = i16::from(precision) - i16::from(scale);
+    // At most 76 - scale, for no precision is above 76.
+    76 - i8::try_from(integer.max(38).min(76 - i16::from(scale))).unwrap_or(38)
 }
 
 /// A relation that a side is read from, before planning.
