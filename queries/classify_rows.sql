@@ -1,4 +1,5 @@
-{#- Rows without a key, as a multiset over all columns: what is left over is missing on the other side. -#}
+{#- Rows without a key, as a multiset over all columns: what is left over is missing on the other side. Our own names begin
+    with `#`, for a column may be called `twin`, or `s`, which a subquery would take for the alias. -#}
 {%- macro same(columns, a, b) -%}
 {%- for c in columns %}({{ a }}.{{ c }} IS NOT DISTINCT FROM {{ b }}.{{ c }}){{ " AND " if not loop.last }}{% endfor -%}
 {%- endmacro -%}
@@ -16,26 +17,33 @@ target_rows AS (
 {%- endif %}
 -- identical rows are numbered, so that they pair off one by one
 source_twins AS (
-  SELECT *, row_number() OVER (PARTITION BY {{ list(all) }}{% if tie %} ORDER BY {{ list(tie) }}{% endif %}) AS twin FROM source_rows
+  SELECT *, row_number() OVER (PARTITION BY {{ list(all) }}{% if tie %} ORDER BY {{ list(tie) }}{% endif %}) AS "#twin" FROM source_rows
 ),
 target_twins AS (
-  SELECT *, row_number() OVER (PARTITION BY {{ list(all) }}{% if tie %} ORDER BY {{ list(tie) }}{% endif %}) AS twin FROM target_rows
+  SELECT *, row_number() OVER (PARTITION BY {{ list(all) }}{% if tie %} ORDER BY {{ list(tie) }}{% endif %}) AS "#twin" FROM target_rows
+),
+-- what is left over once identical rows have paired off
+source_left AS (
+  SELECT "#s".* FROM source_twins "#s"
+  WHERE NOT EXISTS (SELECT 1 FROM target_twins t WHERE {{ same(all + ['"#twin"'], '"#s"', "t") }})
+),
+target_left AS (
+  SELECT "#t".* FROM target_twins "#t"
+  WHERE NOT EXISTS (SELECT 1 FROM source_twins s WHERE {{ same(all + ['"#twin"'], '"#t"', "s") }})
 ),
 joined AS (
   SELECT 'missing_in_target' AS kind, 'source' AS side,
-    row_number() OVER (PARTITION BY {{ list(all, "s") }} ORDER BY s.twin) AS ordinal,
+    row_number() OVER (PARTITION BY {{ list(all, "s") }} ORDER BY s."#twin") AS ordinal,
 {%- for field in source_fields %}
     {{ field.sql }} AS {{ field.name }}{{ "," if not loop.last }}
 {%- endfor %}
-  FROM source_twins s
-  WHERE NOT EXISTS (SELECT 1 FROM target_twins t WHERE {{ same(all + ["twin"], "s", "t") }})
+  FROM source_left s
   UNION ALL
   SELECT 'missing_in_source' AS kind, 'target' AS side,
-    row_number() OVER (PARTITION BY {{ list(all, "t") }} ORDER BY t.twin) AS ordinal,
+    row_number() OVER (PARTITION BY {{ list(all, "t") }} ORDER BY t."#twin") AS ordinal,
 {%- for field in target_fields %}
     {{ field.sql }} AS {{ field.name }}{{ "," if not loop.last }}
 {%- endfor %}
-  FROM target_twins t
-  WHERE NOT EXISTS (SELECT 1 FROM source_twins s WHERE {{ same(all + ["twin"], "t", "s") }})
+  FROM target_left t
 )
 SELECT * FROM joined{% if readable %} ORDER BY {{ list(order) }}{% endif %}

@@ -2,4 +2,5 @@
 
 mod docs;
 mod examples;
+mod names;
 mod support;

@@ -95,7 +95,7 @@ fn classify(plan: &MatchPlan, dialect: Dialect, sql: BySide<String>, readable: b
     let near_order: Vec<String> =
         toleranced.iter().map(|column| Parts::of(column)).map(|p| p.wide.unwrap_or(p.cmp)).collect();
     let columns: Vec<Compared> = plan.values.iter().map(|column| compared_column(column, dialect)).collect();
-    let slots = if readable || exact.is_empty() { Vec::new() } else { vec!["slot"] };
+    let slots = if readable || exact.is_empty() { Vec::new() } else { vec!["\"#slot\""] };
     render(
         "classify",
         context! {
@@ -205,7 +205,7 @@ fn readable_fields(plan: &MatchPlan, dialect: Dialect, only: Option<Side>) -> Ve
         .map(|column| {
             let differs = compared_column(column, dialect).differs;
             format!(
-                "CASE WHEN s.twin IS NOT NULL AND t.twin IS NOT NULL AND {differs} THEN {} END",
+                "CASE WHEN s.\"#twin\" IS NOT NULL AND t.\"#twin\" IS NOT NULL AND {differs} THEN {} END",
                 literal(&column.name)
             )
         })
