@@ -6,6 +6,8 @@
 {%- macro list(columns, of="") -%}
 {%- for c in columns %}{{ of ~ "." if of }}{{ c }}{{ ", " if not loop.last }}{% endfor -%}
 {%- endmacro -%}
+{#- Said in full: without it the frame is a range, and there are none over binary values, times of day and durations. -#}
+{%- set rows = "ROWS UNBOUNDED PRECEDING" -%}
 WITH
 {%- if readable %}
 source_rows AS (
@@ -27,10 +29,10 @@ key_counts AS (
 ),
 -- identical rows are numbered, so that they pair off one by one
 source_twins AS (
-  SELECT *, row_number() OVER (PARTITION BY {{ list(all) }}{% if tie %} ORDER BY {{ list(tie) }}{% endif %}) AS "#twin" FROM source_rows
+  SELECT *, row_number() OVER (PARTITION BY {{ list(all) }}{% if tie %} ORDER BY {{ list(tie) }} {{ rows }}{% endif %}) AS "#twin" FROM source_rows
 ),
 target_twins AS (
-  SELECT *, row_number() OVER (PARTITION BY {{ list(all) }}{% if tie %} ORDER BY {{ list(tie) }}{% endif %}) AS "#twin" FROM target_rows
+  SELECT *, row_number() OVER (PARTITION BY {{ list(all) }}{% if tie %} ORDER BY {{ list(tie) }} {{ rows }}{% endif %}) AS "#twin" FROM target_rows
 ),
 -- what is left over once identical rows have paired off
 source_left AS (
@@ -47,8 +49,8 @@ source_rest AS (
 {%- if slots %}
     CASE WHEN k."#in_source" = 1 AND k."#in_target" = 1 THEN 0 ELSE key_hash({{ list(exact, "s") }}) END AS "#slot",
 {%- endif %}
-    row_number() OVER (PARTITION BY {{ list(keys + exact, "s") }} ORDER BY {{ list(near, "s") if near else 's."#twin"' }}) AS "#place",
-    row_number() OVER (PARTITION BY {{ list(keys, "s") }} ORDER BY {{ list(values + ['"#twin"'], "s") }}) AS "#ordinal"
+    row_number() OVER (PARTITION BY {{ list(keys + exact, "s") }} ORDER BY {{ list(near, "s") if near else 's."#twin"' }} {{ rows }}) AS "#place",
+    row_number() OVER (PARTITION BY {{ list(keys, "s") }} ORDER BY {{ list(values + ['"#twin"'], "s") }} {{ rows }}) AS "#ordinal"
   FROM source_left s JOIN key_counts k ON {{ same(keys, "s", "k") }}
 ),
 target_rest AS (
@@ -56,8 +58,8 @@ target_rest AS (
 {%- if slots %}
     CASE WHEN k."#in_source" = 1 AND k."#in_target" = 1 THEN 0 ELSE key_hash({{ list(exact, "t") }}) END AS "#slot",
 {%- endif %}
-    row_number() OVER (PARTITION BY {{ list(keys + exact, "t") }} ORDER BY {{ list(near, "t") if near else 't."#twin"' }}) AS "#place",
-    row_number() OVER (PARTITION BY {{ list(keys, "t") }} ORDER BY {{ list(values + ['"#twin"'], "t") }}) AS "#ordinal"
+    row_number() OVER (PARTITION BY {{ list(keys + exact, "t") }} ORDER BY {{ list(near, "t") if near else 't."#twin"' }} {{ rows }}) AS "#place",
+    row_number() OVER (PARTITION BY {{ list(keys, "t") }} ORDER BY {{ list(values + ['"#twin"'], "t") }} {{ rows }}) AS "#ordinal"
   FROM target_left t JOIN key_counts k ON {{ same(keys, "t", "k") }}
 ),
 joined AS (

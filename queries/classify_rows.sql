@@ -6,6 +6,8 @@
 {%- macro list(columns, of="") -%}
 {%- for c in columns %}{{ of ~ "." if of }}{{ c }}{{ ", " if not loop.last }}{% endfor -%}
 {%- endmacro -%}
+{#- Said in full: without it the frame is a range, and there are none over binary values, times of day and durations. -#}
+{%- set rows = "ROWS UNBOUNDED PRECEDING" -%}
 WITH
 {%- if readable %}
 source_rows AS (
@@ -17,10 +19,10 @@ target_rows AS (
 {%- endif %}
 -- identical rows are numbered, so that they pair off one by one
 source_twins AS (
-  SELECT *, row_number() OVER (PARTITION BY {{ list(all) }}{% if tie %} ORDER BY {{ list(tie) }}{% endif %}) AS "#twin" FROM source_rows
+  SELECT *, row_number() OVER (PARTITION BY {{ list(all) }}{% if tie %} ORDER BY {{ list(tie) }} {{ rows }}{% endif %}) AS "#twin" FROM source_rows
 ),
 target_twins AS (
-  SELECT *, row_number() OVER (PARTITION BY {{ list(all) }}{% if tie %} ORDER BY {{ list(tie) }}{% endif %}) AS "#twin" FROM target_rows
+  SELECT *, row_number() OVER (PARTITION BY {{ list(all) }}{% if tie %} ORDER BY {{ list(tie) }} {{ rows }}{% endif %}) AS "#twin" FROM target_rows
 ),
 -- what is left over once identical rows have paired off
 source_left AS (
@@ -33,14 +35,14 @@ target_left AS (
 ),
 joined AS (
   SELECT 'missing_in_target' AS kind, 'source' AS side,
-    row_number() OVER (PARTITION BY {{ list(all, "s") }} ORDER BY s."#twin") AS ordinal,
+    row_number() OVER (PARTITION BY {{ list(all, "s") }} ORDER BY s."#twin" {{ rows }}) AS ordinal,
 {%- for field in source_fields %}
     {{ field.sql }} AS {{ field.name }}{{ "," if not loop.last }}
 {%- endfor %}
   FROM source_left s
   UNION ALL
   SELECT 'missing_in_source' AS kind, 'target' AS side,
-    row_number() OVER (PARTITION BY {{ list(all, "t") }} ORDER BY t."#twin") AS ordinal,
+    row_number() OVER (PARTITION BY {{ list(all, "t") }} ORDER BY t."#twin" {{ rows }}) AS ordinal,
 {%- for field in target_fields %}
     {{ field.sql }} AS {{ field.name }}{{ "," if not loop.last }}
 {%- endfor %}

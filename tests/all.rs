@@ -6,4 +6,5 @@ mod examples;
 mod memory;
 mod names;
 mod properties;
+mod stories;
 mod support;
