@@ -5,6 +5,7 @@ mod docs;
 mod examples;
 mod identity;
 mod memory;
+mod names;
 mod object_storage;
 mod portable;
 mod properties;
