@@ -7,6 +7,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use datafusion::arrow::error::ArrowError;
+use datafusion::common::{Column, SchemaError};
 use datafusion::error::DataFusionError;
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -254,8 +255,13 @@ impl Error {
 fn classify(error: DataFusionError) -> Error {
     let text = error.strip_backtrace();
     match error.find_root() {
-        DataFusionError::SQL(..) | DataFusionError::Plan(_) | DataFusionError::SchemaError(..) => {
-            Error::new(ErrorKind::Sql, tidy(&text))
+        DataFusionError::SchemaError(schema, _) => match schema.as_ref() {
+            SchemaError::FieldNotFound { field, valid_fields } => no_column(field, valid_fields),
+            _ => Error::new(ErrorKind::Sql, tidy(&text)),
+        },
+        // What wraps it names passes of the planner.
+        root @ (DataFusionError::SQL(..) | DataFusionError::Plan(_)) => {
+            Error::new(ErrorKind::Sql, tidy(&root.strip_backtrace()))
         }
         DataFusionError::ResourcesExhausted(_) => Error::new(ErrorKind::Resources, tidy(&text))
             .hint("give more memory with --memory, or a larger disk for spilling with TMPDIR"),
@@ -268,6 +274,29 @@ fn classify(error: DataFusionError) -> Error {
             Error::new(ErrorKind::Data, tidy(&text))
         }
         _ => Error::new(ErrorKind::Internal, tidy(&text)),
+    }
+}
+
+/// A column that a query names and no table of it has. Columns of our own making (`amount#text`) are not offered.
+fn no_column(field: &Column, valid: &[Column]) -> Error {
+    let error = Error::new(ErrorKind::Sql, format!("there is no column `{}`", field.flat_name().replace('"', "")));
+    let mut names: Vec<&str> = valid.iter().map(|column| column.name()).filter(|name| !name.contains('#')).collect();
+    let mut seen = std::collections::HashSet::new();
+    names.retain(|name| seen.insert(*name));
+    let distance = |name: &str| strsim::damerau_levenshtein(&field.name().to_lowercase(), &name.to_lowercase());
+    let near =
+        names.iter().copied().min_by_key(|name| distance(name)).filter(|name| distance(name) <= name.len() / 3 + 1);
+    match near {
+        Some(near) if near.chars().any(char::is_uppercase) => {
+            error.hint(format!("did you mean \"{near}\"? A name with capitals stands in double quotes"))
+        }
+        Some(near) => error.hint(format!("did you mean `{near}`?")),
+        None if names.is_empty() => error.hint("name the table that the column stands in after FROM"),
+        None => {
+            let shown = names.iter().take(12).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+            let more = if names.len() > 12 { format!(" and {} more", names.len() - 12) } else { String::new() };
+            error.hint(format!("the columns are {shown}{more}"))
+        }
     }
 }
 

@@ -1,6 +1,8 @@
 //! The one integration binary; each further one would link DataFusion again.
 
 mod architecture;
+mod docs;
 mod examples;
+mod memory;
 mod properties;
 mod support;

@@ -259,7 +259,10 @@ fn map(pairs: Vec<(String, String)>) -> Result<BTreeMap<String, String>> {
 fn fragment(name: &'static str, sql: &Option<String>) -> Result<Option<Fragment>> {
     match sql {
         Some(sql) if sql.trim().is_empty() => Err(usage(name, "the condition is empty".into())),
-        Some(sql) => Ok(Some(Fragment { sql: sql.clone(), location: None })),
+        Some(sql) => {
+            flag(name, project::check_condition(sql))?;
+            Ok(Some(Fragment { sql: sql.clone(), location: None }))
+        }
         None => Ok(None),
     }
 }

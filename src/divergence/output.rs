@@ -1,7 +1,9 @@
 //! The output store of a run: where its tables go, and how nothing of a run that fails stays visible.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
+use futures::TryStreamExt;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
 
@@ -9,12 +11,19 @@ use crate::dataset::store::{Located, locate};
 use crate::divergence::records::{RunRecord, to_parquet};
 use crate::error::{Error, ErrorKind, Result};
 
+/// Says that a folder holds results, and in which form.
+const MARKER: &str = "_tieout.json";
+
 /// The output of one run. Dropped without `commit`, it removes what the run has written.
 pub struct Output {
     located: Located,
     run_id: String,
     written: Mutex<Vec<Path>>,
     committed: bool,
+    /// This run put the marker there.
+    marked: bool,
+    /// Folders of this machine that were not there before, the innermost first.
+    made: Vec<PathBuf>,
 }
 
 /// Where one rule's divergence table goes.
@@ -29,12 +38,25 @@ impl Output {
     /// what the folder is and in which version.
     pub async fn open(location: &str, run_id: &str) -> Result<Self> {
         let located = locate(location).await?;
-        let output = Self { located, run_id: run_id.to_string(), written: Mutex::default(), committed: false };
-        let marker = output.path(&["_tieout.json"]);
+        let missing = |path: &PathBuf| !path.exists();
+        let local = located.local.iter().flat_map(|root| root.ancestors());
+        let mut output = Self {
+            run_id: run_id.to_string(),
+            written: Mutex::default(),
+            committed: false,
+            marked: false,
+            made: local.map(PathBuf::from).take_while(missing).collect(),
+            located,
+        };
+        let marker = output.path(&[MARKER]);
+        let there = output.located.store.head(&marker).await.is_ok();
+        output.marked = !there;
         let content = "{\"store\": \"tieout\", \"version\": 1}\n";
         let put = output.located.store.put(&marker, PutPayload::from_static(content.as_bytes())).await;
-        put.map_err(|error| output.unwritable(error))?;
-        Ok(output)
+        match put {
+            Ok(_) => Ok(output),
+            Err(error) => Err(output.unwritable(error)),
+        }
     }
 
     fn unwritable(&self, error: object_store::Error) -> Error {
@@ -59,8 +81,13 @@ impl Output {
     pub async fn commit(mut self, records: &[RunRecord]) -> Result<()> {
         let record = to_parquet(records)?;
         let path = self.path(&["runs", &format!("{}.parquet", self.run_id)]);
-        let put = self.located.store.put(&path, PutPayload::from(record)).await;
-        put.map_err(|error| self.unwritable(error))?;
+        if let Err(error) = self.located.store.put(&path, PutPayload::from(record)).await {
+            let error = self.unwritable(error);
+            // It may have come through, and only the answer was lost.
+            self.written.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(0, path);
+            self.abandon().await;
+            return Err(error);
+        }
         self.committed = true;
         Ok(())
     }
@@ -74,18 +101,47 @@ impl Output {
                 tracing::debug!(%path, %error, "an unfinished table could not be removed");
             }
         }
-        self.remove_empty_folders();
+        if self.marked && self.located.local.is_none() {
+            self.remove_marker().await;
+        }
+        self.remove_local();
     }
 
-    fn remove_empty_folders(&self) {
-        let Some(root) = &self.located.local else { return };
-        let Ok(rules) = std::fs::read_dir(root.join("divergences")) else { return };
-        for rule in rules.flatten() {
-            // Only empty folders can be removed so; anything else stays.
-            let _ = std::fs::remove_dir(rule.path().join(format!("run={}", self.run_id)));
-            let _ = std::fs::remove_dir(rule.path());
+    /// Where nothing else is, the marker has no meaning.
+    async fn remove_marker(&self) {
+        let marker = self.path(&[MARKER]);
+        let others = self.located.store.list(Some(&self.located.prefix)).try_filter(|object| {
+            let other = object.location != marker;
+            async move { other }
+        });
+        let alone = matches!(std::pin::pin!(others).try_next().await, Ok(None));
+        if alone && let Err(error) = self.located.store.delete(&marker).await {
+            tracing::debug!(%marker, %error, "the marker could not be removed");
         }
-        let _ = std::fs::remove_dir(root.join("divergences"));
+    }
+
+    /// What this run wrote to this machine, but for what others have put there meanwhile. Only empty folders go.
+    fn remove_local(&self) {
+        let Some(root) = &self.located.local else { return };
+        let tables = root.join("divergences");
+        for rule in std::fs::read_dir(&tables).into_iter().flatten().flatten() {
+            let folder = rule.path().join(format!("run={}", self.run_id));
+            if folder.is_dir() {
+                if let Err(error) = std::fs::remove_dir_all(&folder) {
+                    tracing::debug!(folder = %folder.display(), %error, "an unfinished table could not be removed");
+                }
+                let _ = std::fs::remove_dir(rule.path());
+            }
+        }
+        let _ = std::fs::remove_dir(&tables);
+        let runs = root.join("runs");
+        let _ = std::fs::remove_dir(&runs);
+        if self.marked && !tables.exists() && !runs.exists() {
+            let _ = std::fs::remove_file(root.join(MARKER));
+        }
+        for folder in &self.made {
+            let _ = std::fs::remove_dir(folder);
+        }
     }
 }
 
@@ -93,18 +149,9 @@ impl Output {
 /// result. On a local disk it is removed at once.
 impl Drop for Output {
     fn drop(&mut self) {
-        let Some(root) = self.located.local.as_ref().filter(|_| !self.committed) else { return };
-        if let Ok(rules) = std::fs::read_dir(root.join("divergences")) {
-            for rule in rules.flatten() {
-                let folder = rule.path().join(format!("run={}", self.run_id));
-                if folder.is_dir() {
-                    if let Err(error) = std::fs::remove_dir_all(&folder) {
-                        tracing::debug!(folder = %folder.display(), %error, "an unfinished table could not be removed");
-                    }
-                }
-            }
+        if !self.committed {
+            self.remove_local();
         }
-        self.remove_empty_folders();
     }
 }
 

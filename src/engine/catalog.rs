@@ -24,6 +24,7 @@ use crate::dataset::{self, Input, Opened};
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::Progress;
 use crate::project::model::{Connector, Dataset, Project};
+use crate::rule::position::locate;
 use crate::rule::resolve::text_of;
 use crate::rule::sql::{ident, literal};
 
@@ -162,10 +163,7 @@ impl Catalog {
             // Boxed: the plan of a view asks for tables, which may be views again.
             let (state, sql) = (self.session()?.state(), fragment.sql.clone());
             let plan = async move { state.create_logical_plan(&sql).await }.boxed().await;
-            let plan = plan.map_err(|error| match &fragment.location {
-                Some(location) => Error::from(error).context("dataset", name).at(location.clone()),
-                None => Error::from(error).context("dataset", name),
-            })?;
+            let plan = plan.map_err(|error| locate(error, fragment, &fragment.sql).context("dataset", name))?;
             return Ok(Some(Arc::new(ViewTable::new(plan, Some(fragment.sql.clone())))));
         }
         let opened = self.open(name).await?;

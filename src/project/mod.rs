@@ -33,6 +33,7 @@ pub use init::init;
 pub use model::Project;
 pub use quantity::{parse_duration, parse_tolerance};
 pub use raw::json_schema;
+pub use sql::check_condition;
 pub use types::parse_type;
 pub use words::{nearest, parse_list, parse_pair, redact};
 

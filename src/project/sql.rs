@@ -24,6 +24,11 @@ pub(crate) struct TableUse {
     pub location: Option<Location>,
 }
 
+/// A condition of the command line, which has no parameters and no place in a file.
+pub fn check_condition(sql: &str) -> Result<()> {
+    check_expression(sql, &[], &|_, _| None)
+}
+
 /// SQL that gives one value, such as a filter.
 pub(crate) fn check_expression(sql: &str, params: &[String], locate: Locate) -> Result<()> {
     check_words(sql, params, locate)?;

@@ -107,7 +107,12 @@ impl Resolver<'_> {
                     let other: Vec<&str> =
                         self.relations.get(side).schema.fields().iter().map(|f| f.name().as_str()).collect();
                     let error = Error::new(ErrorKind::NotFound, format!("there is no key column `{key}`"));
-                    let hint = format!("the columns there are {}; map one by `map:` (--map)", columns::list(&other));
+                    let hint = match crate::project::nearest(key, other.iter().copied()) {
+                        Some(near) => {
+                            format!("if `{near}` is meant, say so by `map: {{{near}: {key}}}` (--map {near}={key})")
+                        }
+                        None => format!("the columns there are {}; map one by `map:` (--map)", columns::list(&other)),
+                    };
                     return Err(error.context("side", side.as_str()).hint(hint));
                 }
             }
@@ -219,7 +224,7 @@ impl Resolver<'_> {
     async fn expression_type(&self, side: Side, fragment: &Fragment, plan: &SidePlan) -> Result<DataType> {
         let sql = format!("SELECT {} AS x FROM {}", fragment.inline(), from_clause(plan, Dialect::Engine));
         let frame =
-            self.ctx.sql(&sql).await.map_err(|error| locate(error, fragment, 7).context("side", side.as_str()))?;
+            self.ctx.sql(&sql).await.map_err(|error| locate(error, fragment, &sql).context("side", side.as_str()))?;
         Ok(frame.schema().field(0).data_type().clone())
     }
 

@@ -111,16 +111,15 @@ async fn culprit(
 ) -> Option<crate::error::Error> {
     let list = columns.iter().map(|c| format!("{} AS {}", c.sql, c.name)).collect::<Vec<_>>().join(", ");
     let named = format!("(SELECT {list} FROM {}) AS {side}", relation.from);
-    let expressions = rule.group_by.iter().chain(&rule.totals).map(|(_, fragment)| (fragment, "SELECT "));
-    let filters = rule.filter.iter().map(|fragment| (fragment, "SELECT 1 WHERE "));
-    for (fragment, before) in expressions.chain(filters) {
-        let sql = match before {
-            "SELECT " => format!("SELECT {} FROM {named}", fragment.inline()),
-            _ => format!("SELECT 1 FROM {named} WHERE {}", fragment.inline()),
+    let expressions = rule.group_by.iter().chain(&rule.totals).map(|(_, fragment)| (fragment, false));
+    let filters = rule.filter.iter().map(|fragment| (fragment, true));
+    for (fragment, filter) in expressions.chain(filters) {
+        let sql = match filter {
+            false => format!("SELECT {} FROM {named}", fragment.inline()),
+            true => format!("SELECT 1 FROM {named} WHERE {}", fragment.inline()),
         };
         if let Err(error) = ctx.sql(&sql).await {
-            let prefix = if before == "SELECT " { before.len() as u64 } else { 0 };
-            return Some(locate(error, fragment, prefix).context("side", side.as_str()));
+            return Some(locate(error, fragment, &sql).context("side", side.as_str()));
         }
     }
     None

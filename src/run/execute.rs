@@ -4,10 +4,11 @@ use chrono::{DateTime, Utc};
 
 use crate::divergence::{Output, RunRecord};
 use crate::engine::{Engine, Strategy};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::project::model::Rule;
 use crate::run::planned::{Plan, Planned};
 use crate::run::report::{AllowUsed, RuleReport};
+use crate::side::Side;
 use crate::verdict::{Outcome, RowCounts, SchemaDifferences};
 
 /// What all rules of a run share.
@@ -24,10 +25,11 @@ impl Execution<'_> {
     /// Compares one rule. Its table is written, not yet visible.
     pub async fn rule(&self, planned: &Planned<'_>) -> Result<(RuleReport, RunRecord)> {
         let clock = std::time::Instant::now();
-        let mut report = match &planned.plan {
-            Plan::Match(plan) => self.match_rule(planned, plan).await?,
-            Plan::Sql(sql) => self.sql_rule(planned, sql).await?,
+        let report = match &planned.plan {
+            Plan::Match(plan) => self.match_rule(planned, plan).await,
+            Plan::Sql(sql) => self.sql_rule(planned, sql).await,
         };
+        let mut report = report.map_err(|error| of_dataset(error, planned))?;
         let inputs = self.inputs(planned).await?;
         report.elapsed_ms = u64::try_from(clock.elapsed().as_millis()).unwrap_or(u64::MAX);
         let record = self.record(planned, &report, inputs);
@@ -87,6 +89,24 @@ impl Execution<'_> {
             tieout_version: env!("CARGO_PKG_VERSION").to_string(),
         }
         .with_schema(&report.schema)
+    }
+}
+
+/// Says that a rule with divergences is reconciled all the same.
+pub fn note_on_budget(outcome: Outcome, used: Option<&AllowUsed>) -> Option<String> {
+    let used = used.filter(|used| outcome == Outcome::Reconciled && used.used_rows > 0)?;
+    let rows = used.rows.map(|rows| format!("{rows} rows"));
+    let rate = used.rate.map(|rate| format!("a rate of {rate}"));
+    let budget: Vec<String> = rows.into_iter().chain(rate).collect();
+    Some(format!("divergences: {}, within the budget of {}", used.used_rows, budget.join(" and ")))
+}
+
+/// While rows are read, only the side is known.
+fn of_dataset(error: Error, planned: &Planned<'_>) -> Error {
+    let named = |side: Side| error.contexts().iter().any(|(name, value)| *name == "side" && value == side.as_str());
+    match (planned.datasets, Side::BOTH.into_iter().find(|side| named(*side))) {
+        (Some(datasets), Some(side)) => error.context("dataset", datasets.get(side).clone()),
+        _ => error,
     }
 }
 

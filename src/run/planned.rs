@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use datafusion::error::Result as DataFusionResult;
+use datafusion::prelude::DataFrame;
 
 use crate::engine::Engine;
 use crate::engine::catalog::{TEXT_SUFFIX, table_name};
@@ -12,6 +14,7 @@ use crate::rule::plan::{MatchPlan, Relation};
 use crate::rule::position::locate;
 use crate::rule::resolve::{resolve, text_of};
 use crate::rule::totals::resolve_totals;
+use crate::run::sql_rule::check_columns;
 use crate::side::{BySide, Side};
 
 pub struct Planned<'a> {
@@ -40,7 +43,9 @@ impl<'a> Planned<'a> {
                 (plan, &totals.dataset)
             }
             RuleKind::Sql(sql) => {
-                engine.sql(&sql.query.sql).await.map_err(|error| locate(error, &sql.query, 0))?;
+                let frame = plans(engine, &sql.query.sql).await;
+                let frame = frame.map_err(|error| locate(error, &sql.query, &sql.query.sql))?;
+                check_columns(frame.schema().as_arrow().fields(), sql)?;
                 return Ok(Self { rule, plan: Plan::Sql(sql), datasets: None });
             }
         };
@@ -80,22 +85,31 @@ async fn relation(engine: &Engine, name: &str, text: bool) -> Result<Relation> {
     Ok(Relation { from, schema: frame.schema().as_arrow().clone(), exact_rows })
 }
 
+/// Plans a query as far as its types are known to fit; reads nothing.
+async fn plans(engine: &Engine, sql: &str) -> DataFusionResult<DataFrame> {
+    let frame = engine.sql(sql).await?;
+    engine.ctx.state().optimize(frame.logical_plan())?;
+    Ok(frame)
+}
+
 /// Plans what an analyst wrote, so that an error names its place before anything is read.
 async fn check_fragments(engine: &Engine, plan: &MatchPlan) -> Result<()> {
     use crate::rule::plan::Filter;
     use crate::rule::sql::{Dialect, from_clause, side_sql};
     for side in Side::BOTH {
-        let Err(error) = engine.sql(&side_sql(plan, side, Dialect::Engine)?).await else { continue };
+        let sql = side_sql(plan, side, Dialect::Engine)?;
+        let Err(error) = plans(engine, &sql).await else { continue };
         let side_plan = plan.sides.get(side);
         if let Some(fragment) = &side_plan.filter {
             let from = from_clause(side_plan, Dialect::Engine);
-            if let Err(error) = engine.sql(&format!("SELECT 1 FROM {from} WHERE {}", fragment.inline())).await {
-                return Err(locate(error, fragment, u64::MAX).context("side", side.as_str()));
+            let sql = format!("SELECT 1 FROM {from} WHERE {}", fragment.inline());
+            if let Err(error) = plans(engine, &sql).await {
+                return Err(locate(error, fragment, &sql).context("side", side.as_str()));
             }
         }
         for filter in &side_plan.filters {
             if let Filter::Where(fragment) = filter {
-                return Err(locate(error, fragment, u64::MAX).context("side", side.as_str()));
+                return Err(locate(error, fragment, &sql).context("side", side.as_str()));
             }
         }
         return Err(Error::from(error).context("side", side.as_str()));

@@ -16,7 +16,7 @@ use crate::project::nearest;
 use crate::rule::common::is_nested;
 use crate::rule::position::locate;
 use crate::rule::sql::{ident, render};
-use crate::run::execute::{Execution, decide};
+use crate::run::execute::{Execution, decide, note_on_budget};
 use crate::run::planned::Planned;
 use crate::run::report::RuleReport;
 use crate::verdict::{Guarantee, RowCounts, SchemaDifferences};
@@ -24,9 +24,8 @@ use crate::verdict::{Guarantee, RowCounts, SchemaDifferences};
 impl Execution<'_> {
     pub async fn sql_rule(&self, planned: &Planned<'_>, sql: &SqlRule) -> Result<RuleReport> {
         let rule = planned.rule;
-        let frame = self.engine.sql(&sql.query.sql).await.map_err(|error| locate(error, &sql.query, 0))?;
+        let frame = self.engine.sql(&sql.query.sql).await.map_err(|error| locate(error, &sql.query, &sql.query.sql))?;
         let fields = frame.schema().as_arrow().fields().clone();
-        check_columns(&fields, sql)?;
         let schema = DivergenceSchema::of_query(&fields, &sql.key);
         let numbered = self.numbered(frame, &fields, sql).await?;
         let key: Vec<usize> = match sql.key.is_empty() {
@@ -74,7 +73,7 @@ impl Execution<'_> {
             rows,
             columns: Vec::new(),
             schema: nothing,
-            notes: schema.notes.clone(),
+            notes: schema.notes.iter().cloned().chain(note_on_budget(outcome, allow.as_ref())).collect(),
             divergences: output.map(|output| output.display().to_string()),
             allow,
             elapsed_ms: 0,
@@ -116,7 +115,8 @@ impl Execution<'_> {
     }
 }
 
-fn check_columns(fields: &Fields, sql: &SqlRule) -> Result<()> {
+/// The columns that a query returns have names of their own, and its key is among them.
+pub fn check_columns(fields: &Fields, sql: &SqlRule) -> Result<()> {
     let at = |error: Error| match &sql.query.location {
         Some(location) => error.at(location.clone()),
         None => error,
