@@ -24,12 +24,12 @@ key_counts AS (
   ) AS k
   GROUP BY {{ list(keys) }}
 ),
--- identical rows are numbered, so that they pair off one by one
+-- identical rows are numbered, so that they pair off one by one (a frame of ROWS, for not every type can order a range)
 source_twins AS (
-  SELECT *, row_number() OVER (PARTITION BY {{ list(all) }}{% if tie %} ORDER BY {{ list(tie) }}{% endif %}) AS twin FROM source_rows
+  SELECT *, row_number() OVER (PARTITION BY {{ list(all) }}{% if tie %} ORDER BY {{ list(tie) }} ROWS UNBOUNDED PRECEDING{% endif %}) AS twin FROM source_rows
 ),
 target_twins AS (
-  SELECT *, row_number() OVER (PARTITION BY {{ list(all) }}{% if tie %} ORDER BY {{ list(tie) }}{% endif %}) AS twin FROM target_rows
+  SELECT *, row_number() OVER (PARTITION BY {{ list(all) }}{% if tie %} ORDER BY {{ list(tie) }} ROWS UNBOUNDED PRECEDING{% endif %}) AS twin FROM target_rows
 ),
 -- what is left over once identical rows have paired off
 source_left AS (
@@ -46,8 +46,8 @@ source_rest AS (
 {%- if slots %}
     CASE WHEN k.in_source = 1 AND k.in_target = 1 THEN 0 ELSE key_hash({{ list(exact, "s") }}) END AS slot,
 {%- endif %}
-    row_number() OVER (PARTITION BY {{ list(keys + exact, "s") }} ORDER BY {{ list(near, "s") if near else "s.twin" }}) AS place,
-    row_number() OVER (PARTITION BY {{ list(keys, "s") }} ORDER BY {{ list(values + ["twin"], "s") }}) AS ordinal
+    row_number() OVER (PARTITION BY {{ list(keys + exact, "s") }} ORDER BY {{ list(near, "s") if near else "s.twin" }} ROWS UNBOUNDED PRECEDING) AS place,
+    row_number() OVER (PARTITION BY {{ list(keys, "s") }} ORDER BY {{ list(values + ["twin"], "s") }} ROWS UNBOUNDED PRECEDING) AS ordinal
   FROM source_left s JOIN key_counts k ON {{ same(keys, "s", "k") }}
 ),
 target_rest AS (
@@ -55,8 +55,8 @@ target_rest AS (
 {%- if slots %}
     CASE WHEN k.in_source = 1 AND k.in_target = 1 THEN 0 ELSE key_hash({{ list(exact, "t") }}) END AS slot,
 {%- endif %}
-    row_number() OVER (PARTITION BY {{ list(keys + exact, "t") }} ORDER BY {{ list(near, "t") if near else "t.twin" }}) AS place,
-    row_number() OVER (PARTITION BY {{ list(keys, "t") }} ORDER BY {{ list(values + ["twin"], "t") }}) AS ordinal
+    row_number() OVER (PARTITION BY {{ list(keys + exact, "t") }} ORDER BY {{ list(near, "t") if near else "t.twin" }} ROWS UNBOUNDED PRECEDING) AS place,
+    row_number() OVER (PARTITION BY {{ list(keys, "t") }} ORDER BY {{ list(values + ["twin"], "t") }} ROWS UNBOUNDED PRECEDING) AS ordinal
   FROM target_left t JOIN key_counts k ON {{ same(keys, "t", "k") }}
 ),
 joined AS (

@@ -16,14 +16,14 @@ target_rows AS (
 {%- endif %}
 -- identical rows are numbered, so that they pair off one by one
 source_twins AS (
-  SELECT *, row_number() OVER (PARTITION BY {{ list(all) }}{% if tie %} ORDER BY {{ list(tie) }}{% endif %}) AS twin FROM source_rows
+  SELECT *, row_number() OVER (PARTITION BY {{ list(all) }}{% if tie %} ORDER BY {{ list(tie) }} ROWS UNBOUNDED PRECEDING{% endif %}) AS twin FROM source_rows
 ),
 target_twins AS (
-  SELECT *, row_number() OVER (PARTITION BY {{ list(all) }}{% if tie %} ORDER BY {{ list(tie) }}{% endif %}) AS twin FROM target_rows
+  SELECT *, row_number() OVER (PARTITION BY {{ list(all) }}{% if tie %} ORDER BY {{ list(tie) }} ROWS UNBOUNDED PRECEDING{% endif %}) AS twin FROM target_rows
 ),
 joined AS (
   SELECT 'missing_in_target' AS kind, 'source' AS side,
-    row_number() OVER (PARTITION BY {{ list(all, "s") }} ORDER BY s.twin) AS ordinal,
+    row_number() OVER (PARTITION BY {{ list(all, "s") }} ORDER BY s.twin ROWS UNBOUNDED PRECEDING) AS ordinal,
 {%- for field in source_fields %}
     {{ field.sql }} AS {{ field.name }}{{ "," if not loop.last }}
 {%- endfor %}
@@ -31,7 +31,7 @@ joined AS (
   WHERE NOT EXISTS (SELECT 1 FROM target_twins t WHERE {{ same(all + ["twin"], "s", "t") }})
   UNION ALL
   SELECT 'missing_in_source' AS kind, 'target' AS side,
-    row_number() OVER (PARTITION BY {{ list(all, "t") }} ORDER BY t.twin) AS ordinal,
+    row_number() OVER (PARTITION BY {{ list(all, "t") }} ORDER BY t.twin ROWS UNBOUNDED PRECEDING) AS ordinal,
 {%- for field in target_fields %}
     {{ field.sql }} AS {{ field.name }}{{ "," if not loop.last }}
 {%- endfor %}
