@@ -1,4 +1,5 @@
 //! The one integration binary; each further one would link DataFusion again.
 
+mod bad_input;
 mod examples;
 mod support;
