@@ -270,9 +270,13 @@ fn classify(error: DataFusionError) -> Error {
         DataFusionError::IoError(io) if io.kind() == std::io::ErrorKind::StorageFull => {
             Error::new(ErrorKind::Resources, tidy(&text)).hint("free some disk space, or point TMPDIR to a larger disk")
         }
-        DataFusionError::ArrowError(..) | DataFusionError::IoError(_) | DataFusionError::Execution(_) => {
-            Error::new(ErrorKind::Data, tidy(&text))
+        // Inputs and outputs are object stores to DataFusion: what it opens as a file of its own is what it spills.
+        DataFusionError::IoError(io) => {
+            Error::new(ErrorKind::Resources, "a temporary file could not be written or read")
+                .source(io.to_string())
+                .hint("check the folder for temporary files (TMPDIR)")
         }
+        DataFusionError::ArrowError(..) | DataFusionError::Execution(_) => Error::new(ErrorKind::Data, tidy(&text)),
         _ => Error::new(ErrorKind::Internal, tidy(&text)),
     }
 }

@@ -98,7 +98,7 @@ fn tolerances_that_mean_nothing() {
     refused(
         &tieout,
         &["diff", "a.csv", "b.parquet", "-k", "id", "--out", "out", "--tolerance", "name=1"],
-        "schema",
+        "config",
         "error: `name` is Utf8: only numbers and times have a tolerance
          hint: give the column a type under `columns:` of the dataset, or remove the tolerance",
     );

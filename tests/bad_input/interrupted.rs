@@ -92,11 +92,11 @@ fn a_killed_run_is_no_result() {
         let runs = data::read_parquet(&tieout.path("out/runs"));
         let tables = data::rows(&runs, &["divergences"]);
         for table in &tables {
-            assert_eq!(data::read_parquet(&tieout.path("out").join(table)).num_rows(), 26_666, "{table}");
+            assert_eq!(data::read_parquet(&tieout.path("out").join(table)).num_rows(), 33_332, "{table}");
         }
         let query = "SELECT count(DISTINCT run_id) AS runs, count(*) AS rows FROM divergences.lines";
         let seen = tieout.run(["sql", query, "--format", "csv"]).exits(0).stdout;
-        assert_eq!(seen, format!("runs,rows\n{0},{1}\n", tables.len(), tables.len() * 26_666));
+        assert_eq!(seen, format!("runs,rows\n{0},{1}\n", tables.len(), tables.len() * 33_332));
     }
     assert!(killed >= 3, "only {killed} were killed in time");
     tieout.run(["run", "lines", "-q"]).exits(1);

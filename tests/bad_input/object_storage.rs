@@ -32,8 +32,8 @@ fn a_missing_bucket_and_a_missing_object() {
         &["diff", "a.csv", &object, "-k", "id", "--out", "out"],
         "not_found",
         &format!(
-            "error: there is no object at {object}\n  in side target, dataset {object}\n\
-             hint: check the name; large and small letters differ"
+            "error: there is no object at {object} or below it\n  in side target, dataset {object}\n\
+             hint: check the name: upper and lower case differ, and names starting with `_` or `.` are passed over"
         ),
     );
     let glob = format!("s3://{bucket}/lake/2026-*.parquet");

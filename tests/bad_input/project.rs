@@ -51,7 +51,7 @@ fn a_wrong_type() {
     check(
         "datasets:
            a: {csv: {path: a.csv, header: sometimes}}",
-        "error: expected `true` or `false`, found `sometimes`
+        "error: expected true or false
            at tieout.yaml:2:34",
     );
 }
@@ -154,8 +154,8 @@ fn no_project() {
         &people(),
         &["run"],
         "not_found",
-        "error: there is no tieout.yaml in DIR
-         hint: `tieout init` makes a project that runs; --project DIR names another folder",
+        "error: there is no tieout.yaml in .
+         hint: `tieout init` writes one; --project names another folder",
     );
 }
 

@@ -7,8 +7,8 @@ fn project(more: &str) -> Tieout {
     let tieout = people();
     let datasets = "datasets:
            a: {csv: {path: a.csv, columns: {amount: double}}}
-           b: {parquet: {path: b.parquet}}\n";
-    tieout.file("tieout.yaml", &format!("{}{}", text(datasets), text(more)));
+           b: {parquet: {path: b.parquet}}";
+    tieout.file("tieout.yaml", &format!("{}\n{}", text(datasets), text(more)));
     tieout
 }
 
@@ -91,12 +91,12 @@ fn a_query_whose_types_do_not_fit() {
 fn a_query_with_a_header_that_does_not_fit() {
     query(
         "-- key: ident
-         SELECT id FROM b",
+         SELECT id AS idents FROM b",
         "not_found",
         "error: the query returns no key column `ident`
            in rule q
            at queries/q.sql:1:1
-         hint: did you mean `id`?",
+         hint: did you mean `idents`?",
     );
     query(
         "-- ky: id
@@ -166,7 +166,7 @@ fn a_condition_of_the_command_line() {
     refused(
         &tieout,
         &with(["--where", "amount >"]),
-        "sql",
+        "usage",
         "error: the SQL does not parse: expected an expression, found the end
            in flag --where",
     );
