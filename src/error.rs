@@ -259,6 +259,10 @@ fn classify(error: DataFusionError) -> Error {
             SchemaError::FieldNotFound { field, valid_fields } => no_column(field, valid_fields),
             _ => Error::new(ErrorKind::Sql, tidy(&text)),
         },
+        DataFusionError::Plan(text) if missing_table(text).is_some() => {
+            let table = missing_table(text).unwrap_or_default();
+            Error::new(ErrorKind::Sql, format!("there is no table `{table}`")).hint("`SHOW TABLES` lists what there is")
+        }
         // What wraps it names passes of the planner.
         root @ (DataFusionError::SQL(..) | DataFusionError::Plan(_)) => {
             Error::new(ErrorKind::Sql, tidy(&root.strip_backtrace()))
@@ -279,6 +283,13 @@ fn classify(error: DataFusionError) -> Error {
         DataFusionError::ArrowError(..) | DataFusionError::Execution(_) => Error::new(ErrorKind::Data, tidy(&text)),
         _ => Error::new(ErrorKind::Internal, tidy(&text)),
     }
+}
+
+/// `table 'datafusion.public.orders' not found`, without what names our own catalog.
+fn missing_table(text: &str) -> Option<&str> {
+    let name = text.strip_prefix("table '")?.strip_suffix("' not found")?;
+    let name = name.strip_prefix("datafusion.").unwrap_or(name);
+    Some(name.strip_prefix("public.").unwrap_or(name))
 }
 
 /// A column that a query names and no table of it has. Columns of our own making (`amount#text`) are not offered.

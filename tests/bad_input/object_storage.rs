@@ -43,7 +43,7 @@ fn a_missing_bucket_and_a_missing_object() {
         "not_found",
         &format!(
             "error: no object matches {glob}\n  in side target, dataset {glob}\n\
-             hint: listed were the objects below s3://{bucket}/lake; names starting with `_` or `.` are passed over"
+             hint: listed were the objects below s3://{bucket}/lake"
         ),
     );
 }

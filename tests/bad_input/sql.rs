@@ -65,11 +65,11 @@ fn a_query_that_does_not_plan() {
     );
     query(
         "SELECT id,
-           concatenate(name, 'x')
+           uppr(name)
          FROM b",
         "sql",
-        "error: Invalid function 'concatenate'.
-           Did you mean 'concat'?
+        "error: Invalid function 'uppr'.
+           Did you mean 'upper'?
            in rule q
            at queries/q.sql:2:3",
     );

@@ -64,7 +64,7 @@ fn compile_gives_sql_that_runs() {
     let tieout = project();
     for (rule, rows) in [("lines", 2), ("day-end.sums", 1), ("large", 1)] {
         let sql = tieout.run(["compile", rule]).exits(0).stdout;
-        let rowed = tieout.run(["sql", &sql, "--format", "csv"]).exits(0).stdout;
+        let rowed = tieout.run_with_input(["sql", "--format", "csv"], &sql).exits(0).stdout;
         assert_eq!(rowed.lines().count() - 1, rows, "{rule}: {sql}\n{rowed}");
         assert!(!tieout.run(["compile", rule, "--portable"]).exits(0).stdout.is_empty());
     }
