@@ -2,5 +2,9 @@
 
 mod bad_input;
 mod cli;
+mod architecture;
+mod docs;
 mod examples;
+mod memory;
+mod properties;
 mod support;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use clap::{ArgAction, ValueEnum, ValueHint};
 
 use crate::cli::size;
-use crate::engine::Strategy;
+use crate::engine::{Limits, Strategy};
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::Progress;
 use crate::project;
@@ -87,9 +87,13 @@ impl ProjectArgs {
 impl EngineArgs {
     /// Options for a command that shows results but has no verdict.
     pub fn options(&self) -> RunOptions {
+        let default = Limits::default();
         RunOptions {
-            memory: self.memory,
-            threads: self.threads.map(NonZeroUsize::get),
+            limits: Limits {
+                memory: self.memory.unwrap_or(default.memory),
+                threads: self.threads.map_or(default.threads, NonZeroUsize::get),
+                ..default
+            },
             strategy: None,
             guarantee: None,
             limit: 0,

@@ -9,8 +9,7 @@ use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::common::cast::as_fixed_size_binary_array;
 
 use crate::engine::Strategy;
-use crate::engine::digests::Tally;
-use crate::engine::reconcile::digest_of;
+use crate::engine::digests::{Tally, digest_of};
 use crate::error::{Error, ErrorKind, Result};
 use crate::rule::plan::MatchPlan;
 use crate::rule::sql::field::{self, column};

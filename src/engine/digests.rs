@@ -42,24 +42,33 @@ impl Tally {
     }
 }
 
+/// A digest as SQL hands it over: 16 bytes, big endian.
+pub fn digest_of(bytes: Option<&[u8]>) -> Result<u128> {
+    let bytes = bytes.and_then(|bytes| <[u8; 16]>::try_from(bytes).ok());
+    bytes.map(u128::from_be_bytes).ok_or_else(|| Error::new(ErrorKind::Internal, "a row has no digest"))
+}
+
 /// What one scanning task collects.
 pub struct Digests {
     partitions: Vec<Vec<Vec<Entry>>>,
     shift: u32,
     spilled: Option<SegmentFile>,
     reservation: MemoryReservation,
+    /// Bytes that may stay in memory, so that comparing finds room beside it.
+    limit: usize,
     pub tally: Tally,
 }
 
 impl Digests {
-    /// `partitions`: a power of two of at least 2.
-    pub fn new(runtime: &RuntimeEnv, partitions: usize) -> Self {
+    /// `partitions`: a power of two of at least 2. `limit`: bytes that may stay in memory.
+    pub fn new(runtime: &RuntimeEnv, partitions: usize, limit: usize) -> Self {
         let consumer = MemoryConsumer::new("row digests").with_can_spill(true);
         Self {
             partitions: vec![Vec::new(); partitions],
             shift: 64 - partitions.trailing_zeros(),
             spilled: None,
             reservation: consumer.register(&runtime.memory_pool),
+            limit,
             tally: Tally::default(),
         }
     }
@@ -83,11 +92,10 @@ impl Digests {
     fn make_room(&mut self, runtime: &RuntimeEnv, partition: usize) -> Result<()> {
         let pieces = self.partitions[partition].len();
         let rows = (64 << (2 * pieces.min(3))).min(PIECE);
-        if self.reservation.try_grow(rows * ENTRY_BYTES).is_err() {
+        let bytes = rows * ENTRY_BYTES;
+        if self.reservation.size() + bytes > self.limit || self.reservation.try_grow(bytes).is_err() {
             self.spill(runtime)?;
-            self.reservation
-                .try_grow(rows * ENTRY_BYTES)
-                .map_err(|error| Error::from(error).hint("give more --memory"))?;
+            self.reservation.try_grow(bytes)?;
         }
         self.partitions[partition].push(Vec::with_capacity(rows));
         Ok(())
@@ -230,7 +238,7 @@ mod tests {
     use std::sync::Arc;
 
     fn digests(runtime: &RuntimeEnv, rows: &[(u64, u128)]) -> Vec<Digests> {
-        let mut digests = Digests::new(runtime, 4);
+        let mut digests = Digests::new(runtime, 4, usize::MAX);
         rows.iter().for_each(|(hash, digest)| digests.push(runtime, *hash, *digest).unwrap());
         vec![digests]
     }
@@ -262,16 +270,14 @@ mod tests {
 
     #[test]
     fn spilling_changes_nothing() {
-        let pool = Arc::new(GreedyMemoryPool::new(64 * ENTRY_BYTES * 4));
+        let pool = Arc::new(GreedyMemoryPool::new(1 << 20));
         let runtime = RuntimeEnvBuilder::new().with_memory_pool(pool).build().unwrap();
         let spread = |i: u64| i.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let mut source = Digests::new(&runtime, 64);
+        let mut source = Digests::new(&runtime, 64, 64 * ENTRY_BYTES * 4);
         (0..5000u64).for_each(|i| source.push(&runtime, spread(i), u128::from(i)).unwrap());
-        source.spill(&runtime).unwrap();
-        let mut target = Digests::new(&runtime, 64);
+        let mut target = Digests::new(&runtime, 64, 64 * ENTRY_BYTES * 4);
         (0..5000u64).rev().for_each(|i| target.push(&runtime, spread(i), u128::from(i / 4999)).unwrap());
         assert!(source.spilled_bytes() > 0 && target.spilled_bytes() > 0);
-        target.spill(&runtime).unwrap();
         let found = compare(&runtime, &BySide::new(vec![source], vec![target]), &Suspects::for_rows(5000)).unwrap();
         // Row 0 alone agrees.
         assert_eq!(found, Found { suspects: BySide::new(4999, 4999), repeated: 0 });

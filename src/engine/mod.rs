@@ -82,7 +82,7 @@ pub struct Engine {
     pub progress: Arc<Progress>,
     /// Bytes that the engine may hold.
     pub memory: u64,
-    /// All ones. Tests clear low bits, so that keys collide all the time.
+    /// See [`Limits::hash_mask`].
     pub hash_mask: u64,
     /// Values for the placeholders `$name`.
     pub params: HashMap<String, ScalarAndMetadata>,

@@ -15,7 +15,7 @@ use futures::{StreamExt, TryStreamExt};
 use tokio::sync::mpsc;
 
 use crate::engine::classified::{Classified, Counts};
-use crate::engine::digests::{Digests, Found, Tally, compare};
+use crate::engine::digests::{Digests, Found, Tally, compare, digest_of};
 use crate::engine::spool::Spool;
 use crate::engine::suspects::{Suspects, is_suspect};
 use crate::engine::{Engine, Strategy};
@@ -79,8 +79,11 @@ impl Engine {
         let partitions = self.digest_partitions(plan);
         for side in Side::BOTH {
             let frame = self.sql(&digested_sql(plan, side, false)?).await?;
-            let tasks: Vec<_> =
-                streams(frame).await?.into_iter().map(|stream| self.collect_digests(stream, partitions)).collect();
+            let streams = streams(frame).await?;
+            // Half of the memory for the digests of both sides; the other half is for comparing them.
+            let limit = usize::try_from(self.memory / 4).unwrap_or(usize::MAX) / streams.len().max(1);
+            let collect = |stream| self.collect_digests(stream, partitions, limit);
+            let tasks: Vec<_> = streams.into_iter().map(collect).collect();
             for digests in join_all(tasks).await.map_err(|error| error.context("side", side.as_str()))? {
                 tally.get_mut(side).merge(digests.tally);
                 sides.get_mut(side).push(digests);
@@ -110,10 +113,11 @@ impl Engine {
         &self,
         mut stream: SendableRecordBatchStream,
         partitions: usize,
+        limit: usize,
     ) -> impl Future<Output = Result<Digests>> + Send + 'static {
         let (runtime, progress, hash_mask) = (self.ctx.runtime_env(), self.progress.clone(), self.hash_mask);
         async move {
-            let mut digests = Digests::new(&runtime, partitions);
+            let mut digests = Digests::new(&runtime, partitions, limit);
             while let Some(batch) = stream.try_next().await? {
                 let hashes = as_uint64_array(batch.column(0))?;
                 let row_digests = as_fixed_size_binary_array(batch.column(1))?;
@@ -225,11 +229,6 @@ struct Scanned {
     suspects: Arc<Suspects>,
     found: Found,
     spilled_bytes: u64,
-}
-
-pub fn digest_of(bytes: Option<&[u8]>) -> Result<u128> {
-    let bytes = bytes.and_then(|bytes| <[u8; 16]>::try_from(bytes).ok());
-    bytes.map(u128::from_be_bytes).ok_or_else(|| Error::new(ErrorKind::Internal, "a row has no digest"))
 }
 
 /// Rows that were read must be the rows that the files say they hold.

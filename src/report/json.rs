@@ -30,8 +30,6 @@ mod tests {
               "outcome": "diverged",
               "guarantee": "digest128",
               "strategy": "digest",
-              "severity": "critical",
-              "owner": "finance-ops",
               "rows": {
                 "source": 6001215,
                 "target": 6001173,
@@ -74,15 +72,7 @@ mod tests {
               "notes": [
                 "id: Int32 in the source, Int64 in the target; compared as Int64"
               ],
-              "divergences": "out/divergences/rule=orders/run=019a2b3c-0000-7000-8000-000000000001/",
-              "elapsed_ms": 812,
-              "key": [
-                "id"
-              ],
-              "datasets": {
-                "source": "erp.orders",
-                "target": "lake.orders"
-              }
+              "divergences": "out/divergences/rule=orders/run=019a2b3c-0000-7000-8000-000000000001/"
             }
           ]
         }

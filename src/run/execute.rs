@@ -92,6 +92,15 @@ impl Execution<'_> {
     }
 }
 
+/// Says that a rule with divergences is reconciled all the same.
+pub fn note_on_budget(outcome: Outcome, used: Option<&AllowUsed>) -> Option<String> {
+    let used = used.filter(|used| outcome == Outcome::Reconciled && used.used_rows > 0)?;
+    let rows = used.rows.map(|rows| format!("{rows} rows"));
+    let rate = used.rate.map(|rate| format!("a rate of {rate}"));
+    let budget: Vec<String> = rows.into_iter().chain(rate).collect();
+    Some(format!("divergences: {}, within the budget of {}", used.used_rows, budget.join(" and ")))
+}
+
 /// While rows are read, only the side is known.
 fn of_dataset(error: Error, planned: &Planned<'_>) -> Error {
     let named = |side: Side| error.contexts().iter().any(|(name, value)| *name == "side" && value == side.as_str());

@@ -8,11 +8,12 @@ use tokio::sync::mpsc;
 use crate::divergence::{Assembler, Written, assemble_schema_differences, write_sorted};
 use crate::engine::classified::Counts;
 use crate::error::{Error, ErrorKind, Result};
-use crate::project::model::RuleKind;
+use crate::project::model::{Rule, RuleKind};
 use crate::rule::plan::MatchPlan;
-use crate::run::execute::{Execution, decide};
+use crate::run::execute::{Execution, decide, note_on_budget};
 use crate::run::planned::Planned;
 use crate::run::report::RuleReport;
+use crate::verdict::Outcome;
 
 impl Execution<'_> {
     pub async fn match_rule(&self, planned: &Planned<'_>, plan: &Arc<MatchPlan>) -> Result<RuleReport> {
@@ -33,12 +34,19 @@ impl Execution<'_> {
         );
         let (counts, written) = tokio::try_join!(self.compare(plan, assembler.clone(), sorted_in), write)?;
         self.check_written(&counts, &written, plan)?;
-        let (outcome, allow) = decide(rule, &counts.rows, &plan.schema);
+        let (mut outcome, allow) = decide(rule, &counts.rows, &plan.schema);
         let mut notes = plan.notes.clone();
         notes.extend(assembler.schema.notes.iter().cloned());
         notes.extend(note_on_keys(plan, &counts));
+        notes.extend(note_on_budget(outcome, allow.as_ref()));
         if counts.rows.source == 0 && counts.rows.target == 0 {
-            notes.push("there are no rows on either side".into());
+            // Rows that are too young were not looked at: that is a doubt, not a match.
+            if outcome == Outcome::Reconciled && settles(rule) {
+                outcome = Outcome::Inconclusive;
+                notes.push("no row is old enough to be compared yet".into());
+            } else {
+                notes.push("there are no rows on either side".into());
+            }
         }
         Ok(RuleReport {
             rule: rule.name.clone(),
@@ -95,6 +103,14 @@ impl Execution<'_> {
             .hint("this is no verdict; please report it"));
         }
         Ok(())
+    }
+}
+
+fn settles(rule: &Rule) -> bool {
+    match &rule.kind {
+        RuleKind::Match(rule) => rule.settle.is_some(),
+        RuleKind::Totals(rule) => rule.settle.is_some(),
+        RuleKind::Sql(_) => false,
     }
 }
 

@@ -32,9 +32,7 @@ use report::RunReport;
 /// What the caller of a run decides.
 #[derive(Debug, Clone)]
 pub struct RunOptions {
-    /// Bytes the engine may hold; none: half of the machine's.
-    pub memory: Option<u64>,
-    pub threads: Option<usize>,
+    pub limits: Limits,
     pub strategy: Option<Strategy>,
     /// Only `Exact` can be asked for.
     pub guarantee: Option<Guarantee>,
@@ -46,15 +44,6 @@ pub struct RunOptions {
 }
 
 impl RunOptions {
-    fn limits(&self) -> Limits {
-        let default = Limits::default();
-        Limits {
-            memory: self.memory.unwrap_or(default.memory),
-            threads: self.threads.unwrap_or(default.threads),
-            ..default
-        }
-    }
-
     fn strategy(&self) -> Result<Strategy> {
         match (self.strategy, self.guarantee) {
             (Some(Strategy::Digest), Some(Guarantee::Exact)) => {
@@ -130,7 +119,7 @@ fn of_rule(error: Error, rule: &Rule) -> Error {
 
 /// A session for the project, with `reconcile()`.
 fn engine(project: &Project, options: &RunOptions) -> Result<Arc<Engine>> {
-    let engine = Arc::new(Engine::new(project, &options.limits(), options.progress.clone())?);
+    let engine = Arc::new(Engine::new(project, &options.limits, options.progress.clone())?);
     function::register(&engine);
     Ok(engine)
 }

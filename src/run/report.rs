@@ -2,7 +2,7 @@
 //! (docs/reference, section "JSON summary").
 
 use chrono::{DateTime, Utc};
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use crate::project::model::Severity;
 use crate::side::BySide;
@@ -19,6 +19,7 @@ pub struct RunReport {
     pub rules: Vec<RuleReport>,
 }
 
+/// What one rule found. The JSON holds what the contract names; the rest is for the text report and the run record.
 #[derive(Debug, Clone, Serialize)]
 pub struct RuleReport {
     pub rule: String,
@@ -28,8 +29,9 @@ pub struct RuleReport {
     pub guarantee: Guarantee,
     /// `join`, `digest`; for a `sql` rule `query`.
     pub strategy: &'static str,
+    #[serde(skip)]
     pub severity: Severity,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip)]
     pub owner: Option<String>,
     pub rows: RowCounts,
     /// Every compared column but the key, in the source's order.
@@ -40,30 +42,25 @@ pub struct RuleReport {
     /// Where the divergence table is; none where nothing was written.
     pub divergences: Option<String>,
     /// The error budget and what was used of it; none without one.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip)]
     pub allow: Option<AllowUsed>,
+    #[serde(skip)]
     pub elapsed_ms: u64,
     /// Names of the key columns.
+    #[serde(skip)]
     pub key: Vec<String>,
     /// The datasets' names (paths, for `diff`), secrets removed. None for a `sql` rule.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip)]
     pub datasets: Option<BySide<String>>,
-    /// The first divergences in the order of the table, for people; at most `--limit`. Not part of the JSON.
+    /// The first divergences in the order of the table, for people; at most `--limit`.
     #[serde(skip)]
     pub sample: Option<datafusion::arrow::record_batch::RecordBatch>,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Copy)]
 pub struct AllowUsed {
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub rows: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub rate: Option<f64>,
     pub used_rows: u64,
-    #[serde(serialize_with = "short")]
     pub used_rate: f64,
-}
-
-fn short<S: Serializer>(rate: &f64, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_f64((rate * 1e9).round() / 1e9)
 }

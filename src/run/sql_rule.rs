@@ -16,7 +16,7 @@ use crate::project::nearest;
 use crate::rule::common::is_nested;
 use crate::rule::position::locate;
 use crate::rule::sql::{ident, render};
-use crate::run::execute::{Execution, decide};
+use crate::run::execute::{Execution, decide, note_on_budget};
 use crate::run::planned::Planned;
 use crate::run::report::RuleReport;
 use crate::verdict::{Guarantee, RowCounts, SchemaDifferences};
@@ -73,7 +73,7 @@ impl Execution<'_> {
             rows,
             columns: Vec::new(),
             schema: nothing,
-            notes: schema.notes.clone(),
+            notes: schema.notes.iter().cloned().chain(note_on_budget(outcome, allow.as_ref())).collect(),
             divergences: output.map(|output| output.display().to_string()),
             allow,
             elapsed_ms: 0,

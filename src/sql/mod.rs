@@ -36,7 +36,9 @@ pub fn register(ctx: &SessionContext) -> Result<()> {
     for function in scalar_functions() {
         ctx.register_udf(function);
     }
-    ctx.register_udaf(AggregateUDF::new_from_impl(checksum::Checksum::new()));
+    for function in aggregate_functions() {
+        ctx.register_udaf(function);
+    }
     ctx.add_analyzer_rule(Arc::new(wildcard::ExpandWildcard));
     Ok(())
 }
@@ -49,4 +51,9 @@ pub fn scalar_functions() -> Vec<ScalarUDF> {
     functions.extend(zone::functions());
     functions.extend(internal::functions());
     functions
+}
+
+/// Every aggregate function, likewise.
+pub fn aggregate_functions() -> Vec<AggregateUDF> {
+    vec![AggregateUDF::new_from_impl(checksum::Checksum::new())]
 }

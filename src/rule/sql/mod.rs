@@ -1,0 +1,106 @@
+//! MatchPlan -> SQL, through the templates of `queries/`. Here identifiers are quoted and expressions are put together;
+//! the shape of each statement stands in its template.
+//!
+//! Two dialects: `Engine` uses tieout's SQL functions, which keep the meaning of equal to the letter; `Portable` plain SQL.
+
+mod classify;
+pub mod field;
+mod side;
+
+use minijinja::Environment;
+use serde::Serialize;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::rule::plan::ColumnPlan;
+
+pub use classify::{classify_sql, rule_sql};
+pub use side::{digested_sql, from_clause, repeated_sql, side_sql};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    Engine,
+    Portable,
+}
+
+/// `"a ""quoted"" name"`.
+pub fn ident(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// `'it''s'`.
+pub fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+/// A statement from a template of `queries/`.
+pub fn render(template: &str, values: minijinja::Value) -> Result<String> {
+    let source = match template {
+        "side" => include_str!("../../../queries/side.sql"),
+        "declared" => include_str!("../../../queries/declared.sql"),
+        "digested" => include_str!("../../../queries/digested.sql"),
+        "repeated" => include_str!("../../../queries/repeated.sql"),
+        "violations" => include_str!("../../../queries/violations.sql"),
+        "totals" => include_str!("../../../queries/totals.sql"),
+        "classify" => include_str!("../../../queries/classify.sql"),
+        "classify_rows" => include_str!("../../../queries/classify_rows.sql"),
+        other => return Err(Error::new(ErrorKind::Internal, format!("there is no template {other}"))),
+    };
+    let rendered = Environment::new().render_str(source, values);
+    let text =
+        rendered.map_err(|error| Error::new(ErrorKind::Internal, format!("template {template}")).source(error))?;
+    Ok(text.trim_start().to_string())
+}
+
+/// `sql AS name` in a template.
+#[derive(Debug, Clone, Serialize)]
+pub struct Item {
+    pub sql: String,
+    pub name: String,
+}
+
+impl From<Item> for minijinja::Value {
+    fn from(item: Item) -> Self {
+        minijinja::Value::from(minijinja::value::Serde(item))
+    }
+}
+
+/// The names that a column's parts go by inside the statements, quoted.
+#[derive(Debug, Clone)]
+pub struct Parts {
+    /// As the side has it (of a key: as the common type).
+    pub own: String,
+    /// What is compared; `own` where that is the same.
+    pub cmp: String,
+    /// Text that could not be read.
+    pub residue: Option<String>,
+    /// At full width, for a tolerance.
+    pub wide: Option<String>,
+}
+
+impl Parts {
+    pub fn of(column: &ColumnPlan) -> Self {
+        let name = &column.name;
+        let own = ident(name);
+        let cmp = if column.has_cmp() { ident(&format!("{name}#cmp")) } else { own.clone() };
+        Self {
+            own,
+            cmp,
+            residue: column.has_residue().then(|| ident(&format!("{name}#text"))),
+            wide: column.wide().map(|_| ident(&format!("{name}#wide"))),
+        }
+    }
+
+    /// What two cells must agree in to be equal.
+    pub fn compared(&self) -> Vec<String> {
+        std::iter::once(self.cmp.clone()).chain(self.residue.clone()).collect()
+    }
+}
+
+/// What is compared of all columns, in order.
+pub fn compared(columns: &[ColumnPlan]) -> Vec<String> {
+    columns.iter().flat_map(|column| Parts::of(column).compared()).collect()
+}
+
+fn indented(sql: &str) -> String {
+    sql.lines().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,231 @@
+//! The statements that read one side: named as the source names it, filtered, each column brought to the common type.
+
+use datafusion::arrow::datatypes::{DataType, TimeUnit};
+use minijinja::context;
+
+use crate::error::Result;
+use crate::rule::common::{is_float, is_nested, is_text, plain};
+use crate::rule::plan::{ColumnPlan, Filter, MatchPlan, ReadFrom, Reading, SidePlan};
+use crate::rule::portable;
+use crate::rule::sql::{Dialect, Item, Parts, compared, ident, indented, literal, render};
+use crate::side::Side;
+use crate::sql::type_text;
+
+/// What stands behind FROM: where columns are declared and an analyst's SQL reads them, a subquery that types them.
+pub fn from_clause(side: &SidePlan, dialect: Dialect) -> String {
+    if side.declared.is_empty() {
+        return side.from.clone();
+    }
+    let columns: Vec<Item> = side
+        .columns
+        .iter()
+        .flat_map(|name| match side.declared.iter().find(|(declared, _)| declared == name) {
+            Some((_, data_type)) => vec![
+                Item { sql: read_text(&ident(name), data_type, None, dialect), name: ident(name) },
+                Item { sql: ident(name), name: ident(&format!("{name}#raw")) },
+            ],
+            None => vec![Item { sql: ident(name), name: ident(name) }],
+        })
+        .collect();
+    render("declared", context! { columns, from => side.from.clone() }).unwrap_or_else(|_| side.from.clone())
+}
+
+/// The statement that reads one side: keys, values and what is compared of them; in the engine with the row's digest.
+pub fn side_sql(plan: &MatchPlan, side: Side, dialect: Dialect) -> Result<String> {
+    let side_plan = plan.sides.get(side);
+    let mut read = Vec::new();
+    for column in plan.key.iter().chain(&plan.values) {
+        let reading = column.read.get(side);
+        let base = base(reading, side_plan);
+        let base = match (column.normal.trim && is_text(&reading.stored) && reading.text_as.is_some(), dialect) {
+            (true, Dialect::Engine) => format!("trim_unicode({base})"),
+            (true, Dialect::Portable) => portable::trim(&base),
+            _ => base,
+        };
+        read.push(Item { sql: own(&base, reading, dialect), name: ident(&column.name) });
+        let parts = Parts::of(column);
+        if let Some(residue) = parts.residue {
+            read.push(Item { sql: residue_of(&base, reading, dialect), name: residue });
+        }
+        if let (Some(wide), Some(data_type)) = (parts.wide, column.wide()) {
+            read.push(Item { sql: wide_of(&base, reading, &data_type, dialect), name: wide });
+        }
+    }
+    for (name, reading) in &side_plan.extra {
+        read.push(Item { sql: own(&base(reading, side_plan), reading, dialect), name: ident(name) });
+    }
+    let filters: Vec<String> = side_plan.filters.iter().map(|filter| filter_sql(filter, dialect)).collect();
+    render(
+        "side",
+        context! {
+            compared => compared_items(plan, side, dialect),
+            read,
+            from => from_clause(side_plan, dialect),
+            side_filter => side_plan.filter.as_ref().map(|f| f.inline()),
+            side => side.as_str(),
+            filters,
+        },
+    )
+}
+
+/// One side for the engine: hash of the key and digest of each row; `rows`: with the row itself.
+pub fn digested_sql(plan: &MatchPlan, side: Side, rows: bool) -> Result<String> {
+    let keys = compared(&plan.key);
+    let all: Vec<String> = keys.iter().cloned().chain(compared(&plan.values)).collect();
+    let side_sql = indented(&side_sql(plan, side, Dialect::Engine)?);
+    render("digested", context! { rows, keys, all, side_sql })
+}
+
+/// Counts the keys that stand more than once in `source_rows` or `target_rows`.
+pub fn repeated_sql(plan: &MatchPlan) -> Result<String> {
+    render("repeated", context! { keys => compared(&plan.key) })
+}
+
+fn base(reading: &Reading, side: &SidePlan) -> String {
+    match &reading.from {
+        ReadFrom::Column(name) if side.declared.iter().any(|(declared, _)| declared == name) => {
+            ident(&format!("{name}#raw"))
+        }
+        ReadFrom::Column(name) => ident(name),
+        ReadFrom::Expression(fragment) => fragment.inline(),
+    }
+}
+
+fn own(base: &str, reading: &Reading, dialect: Dialect) -> String {
+    match &reading.text_as {
+        Some(data_type) => read_text(base, data_type, reading.zone.as_deref(), dialect),
+        None => base.to_string(),
+    }
+}
+
+fn read_text(base: &str, data_type: &DataType, zone: Option<&str>, dialect: Dialect) -> String {
+    match dialect {
+        Dialect::Portable => portable::read_text(base, data_type, zone),
+        Dialect::Engine => format!("read_text({base}, {}{})", literal(&type_text(data_type)), zone_argument(zone)),
+    }
+}
+
+fn zone_argument(zone: Option<&str>) -> String {
+    zone.map(|zone| format!(", {}", literal(zone))).unwrap_or_default()
+}
+
+fn residue_of(base: &str, reading: &Reading, dialect: Dialect) -> String {
+    match (&reading.text_as, &reading.zone, dialect) {
+        (Some(data_type), zone, Dialect::Engine) => {
+            format!("text_residue({base}, {}{})", literal(&type_text(data_type)), zone_argument(zone.as_deref()))
+        }
+        (Some(data_type), zone, Dialect::Portable) => portable::residue(base, data_type, zone.as_deref()),
+        (None, Some(zone), Dialect::Engine) => format!("timezone_residue({base}, {})", literal(zone)),
+        _ => "CAST(NULL AS VARCHAR)".to_string(),
+    }
+}
+
+fn wide_of(base: &str, reading: &Reading, data_type: &DataType, dialect: Dialect) -> String {
+    match (&reading.text_as, dialect) {
+        (Some(_), _) => read_text(base, data_type, reading.zone.as_deref(), dialect),
+        (None, Dialect::Engine) => format!("to_common({base}, {})", literal(&type_text(data_type))),
+        (None, Dialect::Portable) => base.to_string(),
+    }
+}
+
+fn filter_sql(filter: &Filter, dialect: Dialect) -> String {
+    match filter {
+        Filter::Where(fragment) => format!("({})", fragment.inline()),
+        Filter::SettledBy { column, instant, zoned } => {
+            let cutoff = match (zoned, dialect) {
+                (true, Dialect::Engine) => {
+                    let utc = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
+                    read_text(&literal(instant), &utc, None, dialect)
+                }
+                (true, Dialect::Portable) => format!("TIMESTAMP WITH TIME ZONE {}", literal(instant)),
+                (false, _) => format!("TIMESTAMP {}", literal(instant.trim_end_matches('Z'))),
+            };
+            format!("({} <= {cutoff}) IS NOT FALSE", ident(column))
+        }
+    }
+}
+
+/// The outer SELECT list of a side.
+fn compared_items(plan: &MatchPlan, side: Side, dialect: Dialect) -> Vec<Item> {
+    let mut items = Vec::new();
+    for (column, is_key) in plan.key.iter().map(|c| (c, true)).chain(plan.values.iter().map(|c| (c, false))) {
+        let parts = Parts::of(column);
+        let reading = column.read.get(side);
+        // A key is shown as what both sides have in common.
+        let shown = match is_key {
+            true => common_value(&parts.own, column, reading, dialect),
+            false => parts.own.clone(),
+        };
+        items.push(Item { sql: shown, name: parts.own.clone() });
+        if parts.cmp != parts.own {
+            items.push(Item { sql: cmp(&parts.own, column, reading, dialect), name: parts.cmp });
+        }
+        for part in parts.residue.into_iter().chain(parts.wide) {
+            items.push(Item { sql: part.clone(), name: part });
+        }
+    }
+    items
+}
+
+/// The cell brought to the common type; text normalised where asked.
+fn common_value(own: &str, column: &ColumnPlan, reading: &Reading, dialect: Dialect) -> String {
+    let mut sql = own.to_string();
+    if let (Some(zone), None) = (&reading.zone, &reading.text_as) {
+        sql = match dialect {
+            Dialect::Engine => format!("in_timezone({sql}, {})", literal(zone)),
+            Dialect::Portable => format!("(CAST({sql} AS TIMESTAMP) AT TIME ZONE {})", literal(zone)),
+        };
+    }
+    if is_text(&column.common.data_type) && !column.common.by_value {
+        sql = normalised(sql, column, dialect);
+    }
+    let common = &column.common;
+    if common.by_value {
+        return match dialect {
+            Dialect::Engine => format!("CAST({sql} AS VARCHAR)"),
+            Dialect::Portable => sql,
+        };
+    }
+    let settled = reading.zone.is_none() && *reading.own() == common.data_type;
+    match dialect {
+        Dialect::Engine if settled => sql,
+        Dialect::Engine if column.read.source.own() == column.read.target.own() && reading.zone.is_none() => sql,
+        Dialect::Engine => format!("to_common({sql}, {})", literal(&type_text(&common.data_type))),
+        Dialect::Portable => portable::to_common(&sql, reading.own(), &common.data_type),
+    }
+}
+
+fn normalised(mut sql: String, column: &ColumnPlan, dialect: Dialect) -> String {
+    if column.normal.trim {
+        sql = match dialect {
+            Dialect::Engine => format!("trim_unicode({sql})"),
+            Dialect::Portable => portable::trim(&sql),
+        };
+    }
+    if column.normal.ignore_case {
+        sql = match dialect {
+            Dialect::Engine => format!("lower_unicode({sql})"),
+            Dialect::Portable => format!("lower({sql})"),
+        };
+    }
+    if column.normal.nfc {
+        sql = match dialect {
+            Dialect::Engine => format!("nfc({sql})"),
+            Dialect::Portable => format!("normalize({sql}, NFC)"),
+        };
+    }
+    sql
+}
+
+/// What of the cell is compared.
+fn cmp(own: &str, column: &ColumnPlan, reading: &Reading, dialect: Dialect) -> String {
+    let value = common_value(own, column, reading, dialect);
+    let data_type = &column.common.data_type;
+    match dialect {
+        Dialect::Engine if column.common.by_value => format!("value_bytes({own})"),
+        Dialect::Engine if is_nested(data_type) => format!("canonical_value({value})"),
+        Dialect::Engine if is_float(data_type) => format!("plain_float({value})"),
+        Dialect::Portable if matches!(plain(data_type), DataType::Map(..)) => format!("map_entries({value})"),
+        _ => value,
+    }
+}

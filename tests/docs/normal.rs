@@ -1,0 +1,84 @@
+//! What changes from run to run, taken out of what a command printed: run ids, times, the folder.
+
+use std::path::Path;
+
+/// The folder that the documentation shows instead of a temporary one.
+const FOLDER: &str = "/home/ada/demo";
+
+pub fn with_stable_folder(printed: &str, dir: &Path) -> String {
+    printed.replace(dir.to_str().unwrap(), FOLDER)
+}
+
+/// Whether `shown`, in which a line `...` stands for any lines, is what was printed.
+pub fn matches(shown: &str, printed: &str) -> bool {
+    let normal = |text: &str| text.lines().map(normal).collect::<Vec<_>>();
+    fits(&normal(shown), &normal(printed))
+}
+
+fn fits(shown: &[String], printed: &[String]) -> bool {
+    match (shown.split_first(), printed.split_first()) {
+        (None, None) => true,
+        (Some((first, rest)), _) if first == "..." => (0..=printed.len()).any(|n| fits(rest, &printed[n..])),
+        (Some((first, shown)), Some((line, printed))) => first == line && fits(shown, printed),
+        _ => false,
+    }
+}
+
+/// A line without run ids and times; columns are as wide as they need to be, so blanks and rulers are not compared.
+fn normal(line: &str) -> String {
+    let line = without_ids(line);
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let mut out: Vec<&str> = Vec::new();
+    for (i, word) in words.iter().enumerate() {
+        let unit = words.get(i + 1).map(|unit| unit.trim_end_matches(','));
+        let before = i.checked_sub(1).map(|i| words[i]);
+        let time = matches!(unit, Some("s" | "ms" | "min")) && word.parse::<f64>().is_ok();
+        let after_time = before.is_some_and(|before| before.parse::<f64>().is_ok());
+        out.push(match *word {
+            _ if time => "TIME",
+            "s" | "ms" | "min" if after_time => "UNIT",
+            _ if matches!(before, Some("\"elapsed_ms\":" | "\"started_at\":")) => "TIME",
+            word if word.len() > 1 && word.bytes().all(|byte| byte == b'-') => "--",
+            word => word,
+        });
+    }
+    out.join(" ")
+}
+
+/// UUIDs as `ID`.
+fn without_ids(line: &str) -> String {
+    const LENGTH: usize = 36;
+    let is_id = |text: &str| {
+        text.bytes().enumerate().all(|(i, byte)| match i {
+            8 | 13 | 18 | 23 => byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        })
+    };
+    let mut out = String::new();
+    let mut rest = line;
+    while let Some(first) = rest.chars().next() {
+        match rest.get(..LENGTH).filter(|text| is_id(text)) {
+            Some(_) => {
+                out.push_str("ID");
+                rest = &rest[LENGTH..];
+            }
+            None => {
+                out.push(first);
+                rest = &rest[first.len_utf8()..];
+            }
+        }
+    }
+    out
+}
+
+#[test]
+fn times_and_ids_make_no_difference_and_values_do() {
+    let id = "01a20735-6ea9-7607-8a1e-c4211d5f1016";
+    assert!(matches(
+        &format!("run {id}, 0.34 s\nrule  12  89 ms"),
+        &format!("run {}, 1 ms\nrule   12  1.2 s", id.replace('a', "b"))
+    ));
+    assert!(matches("a\n...\nz", "a\nb\nc\nz"));
+    assert!(!matches("rule  12  89 ms", "rule  13  89 ms"));
+    assert!(!matches("a\n...\nz", "a\nb"));
+}
