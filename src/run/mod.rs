@@ -84,7 +84,9 @@ pub async fn run(project: &Project, rules: &[String], options: &RunOptions) -> R
     let mut records = Vec::new();
     let result = async {
         for planned in &planned {
+            tracing::info!(rule = planned.rule.name, "comparing");
             let (report, record) = execution.rule(planned).await.map_err(|error| of_rule(error, planned.rule))?;
+            tracing::info!(rule = report.rule, outcome = report.outcome.as_str(), ms = report.elapsed_ms, "compared");
             reports.push(report);
             records.push(record);
         }
