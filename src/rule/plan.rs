@@ -28,6 +28,8 @@ pub struct MatchPlan {
 pub struct SidePlan {
     /// What stands behind FROM: a quoted name, or a subquery with an alias.
     pub from: String,
+    /// The same in plain SQL, over tables that are named like the datasets.
+    pub portable: String,
     /// Columns of `from` that `columns:` of the dataset declares a type for, by name.
     pub declared: Vec<(String, DataType)>,
     /// All columns of `from`.
@@ -153,6 +155,8 @@ fn wide_scale(precision: u8, scale: i8) -> i8 {
 pub struct Relation {
     /// What stands behind FROM.
     pub from: String,
+    /// The same in plain SQL.
+    pub portable: String,
     /// With the metadata of untyped text.
     pub schema: Schema,
     pub exact_rows: Option<u64>,

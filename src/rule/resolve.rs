@@ -136,6 +136,7 @@ impl Resolver<'_> {
             self.rule.filter.is_some() || self.rule.settle.is_some() || self.rule.side_filter.get(side).is_some();
         SidePlan {
             from: relation.from.clone(),
+            portable: relation.portable.clone(),
             declared: relation.schema.fields().iter().filter_map(|f| Some((f.name().clone(), text_of(f)??))).collect(),
             columns: relation.schema.fields().iter().map(|f| f.name().clone()).collect(),
             filter: self.rule.side_filter.get(side).clone(),
