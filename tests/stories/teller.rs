@@ -1,8 +1,6 @@
 //! Runs a story under every strategy and tells what was found, in the words that end a story: outcome and counts, cells,
 //! schema, notes, and the divergence table with its types; or the error and its hint.
 
-use std::path::Path;
-
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use datafusion::arrow::datatypes::DataType;
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
@@ -208,9 +206,9 @@ fn cell(column: &ArrayRef, row: usize) -> String {
 /// A reader of stories may be wrong, too.
 #[test]
 fn a_story_that_tells_another_end_is_found_out() {
-    let path = tempfile::tempdir().unwrap().keep().join("x.story");
-    data::text(
-        Path::new(&path),
+    let tieout = Tieout::new();
+    let path = tieout.file(
+        "one.story",
         "
         === one cell
         $ tieout diff source.parquet target.csv --key 'id'
@@ -225,7 +223,6 @@ fn a_story_that_tells_another_end_is_found_out() {
         ",
     );
     let chapter = super::story::Chapter::read(&path);
-    std::fs::remove_dir_all(path.parent().unwrap()).unwrap();
     let found = tell(&chapter.stories[0]);
     assert_eq!(chapter.stories[0].finds, "reconciled: 1 source, 1 target, 1 equal\n");
     assert_eq!(
