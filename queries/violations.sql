@@ -2,7 +2,7 @@
 SELECT *,
 {%- if keyed %}
   CASE WHEN count(*) OVER (PARTITION BY {{ keys | join(", ") }}) > 1
-    THEN row_number() OVER (PARTITION BY {{ keys | join(", ") }} ORDER BY {{ all | join(", ") }}) END AS "#ordinal"
+    THEN row_number() OVER (PARTITION BY {{ keys | join(", ") }} ORDER BY {{ all | join(", ") }} ROWS UNBOUNDED PRECEDING) END AS "#ordinal"
 {%- else %}
   row_number() OVER (PARTITION BY {{ all | join(", ") }}) AS "#ordinal"
 {%- endif %}

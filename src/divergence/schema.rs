@@ -5,11 +5,9 @@ use std::sync::Arc;
 use datafusion::arrow::datatypes::{DataType, Field, Fields, IntervalUnit, Schema, SchemaRef, TimeUnit};
 
 use crate::rule::common::plain;
+use crate::rule::names::key_names;
 use crate::rule::plan::MatchPlan;
 use crate::side::Side;
-
-/// Names that a divergence table has of itself; `rule` and `run` come in by the folders' names.
-const OURS: [&str; 8] = ["run_id", "divergence_id", "kind", "side", "changed_columns", "unreadable", "rule", "run"];
 
 /// The columns of a divergence table.
 #[derive(Debug, Clone)]
@@ -62,30 +60,6 @@ fn head() -> Vec<Arc<Field>> {
     ["run_id", "divergence_id", "kind", "side"].map(|name| Arc::new(Field::new(name, DataType::Utf8, false))).to_vec()
 }
 
-/// A name that clashes with ours or with `taken`, in any case, is written `key_<name>`.
-fn key_names<'a>(names: impl Iterator<Item = &'a str>, taken: &[&str]) -> (Vec<String>, Vec<String>) {
-    let mut notes = Vec::new();
-    let mut used: Vec<String> = OURS.iter().chain(taken).map(|name| name.to_lowercase()).collect();
-    let names: Vec<&str> = names.collect();
-    let own: Vec<String> = names.iter().map(|name| name.to_lowercase()).collect();
-    let renamed = names
-        .into_iter()
-        .map(|name| {
-            let mut written = name.to_string();
-            while used.contains(&written.to_lowercase()) || written != name && own.contains(&written.to_lowercase()) {
-                written = format!("key_{written}");
-            }
-            if written != name {
-                notes
-                    .push(format!("column `{name}` is written as `{written}`, for `{name}` has another meaning there"));
-            }
-            used.push(written.to_lowercase());
-            written
-        })
-        .collect();
-    (renamed, notes)
-}
-
 pub fn text_list() -> DataType {
     DataType::List(Arc::new(Field::new("item", DataType::Utf8, true)))
 }
@@ -100,15 +74,33 @@ pub fn unreadable_item() -> Arc<Field> {
 
 /// The type that a column is written as: of equal meaning, and read alike by every reader of Parquet.
 pub fn stored_type(data_type: &DataType) -> DataType {
+    stored(&plain(data_type))
+}
+
+fn stored(data_type: &DataType) -> DataType {
     use DataType::*;
-    match plain(data_type) {
+    let field = |field: &Arc<Field>| Arc::new(field.as_ref().clone().with_data_type(stored(field.data_type())));
+    match data_type {
         // Parquet knows no seconds: they would come back as bare integers.
-        Timestamp(TimeUnit::Second, zone) => Timestamp(TimeUnit::Millisecond, zone),
+        Timestamp(TimeUnit::Second, zone) => Timestamp(TimeUnit::Millisecond, zone.clone()),
         Time32(TimeUnit::Second) => Time32(TimeUnit::Millisecond),
         Float16 => Float32,
         Null | Interval(IntervalUnit::MonthDayNano | IntervalUnit::DayTime | IntervalUnit::YearMonth) => Utf8,
-        Decimal32(p, s) | Decimal64(p, s) => Decimal128(p, s),
-        other => other,
+        Decimal32(p, s) | Decimal64(p, s) | Decimal128(p, s) | Decimal256(p, s) if *s < 0 => whole(*p, *s),
+        Decimal32(p, s) | Decimal64(p, s) => Decimal128(*p, *s),
+        List(item) => List(field(item)),
+        Struct(fields) => Struct(fields.iter().map(field).collect()),
+        Map(entries, sorted) => Map(field(entries), *sorted),
+        other => other.clone(),
+    }
+}
+
+/// Parquet knows no negative scale: its zeros are written out.
+fn whole(precision: u8, scale: i8) -> DataType {
+    match u16::from(precision) + u16::from(scale.unsigned_abs()) {
+        digits @ ..=38 => DataType::Decimal128(digits as u8, 0),
+        digits @ ..=76 => DataType::Decimal256(digits as u8, 0),
+        _ => DataType::Utf8,
     }
 }
 
@@ -117,9 +109,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_that_clash_are_renamed_in_any_case() {
-        let (names, notes) = key_names(["Kind", "id", "run", "key_run", "source_x"].into_iter(), &["source_x"]);
-        assert_eq!(names, ["key_Kind", "id", "key_key_run", "key_run", "key_source_x"]);
-        assert_eq!(notes.len(), 3);
+    fn what_parquet_cannot_say_is_written_as_what_it_can() {
+        use DataType::*;
+        assert_eq!(stored_type(&Decimal32(5, -2)), Decimal128(7, 0));
+        assert_eq!(stored_type(&Decimal128(38, -2)), Decimal256(40, 0));
+        assert_eq!(stored_type(&Decimal256(76, -2)), Utf8);
+        let list = |item| List(Arc::new(Field::new("item", item, true)));
+        assert_eq!(stored_type(&list(Timestamp(TimeUnit::Second, None))), list(Timestamp(TimeUnit::Millisecond, None)));
     }
 }

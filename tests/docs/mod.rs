@@ -4,6 +4,7 @@
 //! `UPDATE_DOCS=1 cargo test --test all docs` writes what is out of date; then read the difference.
 
 mod console;
+mod equal;
 mod generated;
 mod named;
 mod normal;
