@@ -1,8 +1,8 @@
 //! The one integration binary; each further one would link DataFusion again.
 
+mod architecture;
 mod bad_input;
 mod cli;
-mod architecture;
 mod docs;
 mod examples;
 mod identity;
