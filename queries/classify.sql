@@ -1,97 +1,150 @@
-{#- Rows with a key: what has no identical twin on the other side, by kind. Our own names begin with `#`, for a column may be
-    called `twin`, or `s`, which a subquery would take for the alias. -#}
-{%- macro same(columns, a, b) -%}
-{%- for c in columns %}({{ a }}.{{ c }} IS NOT DISTINCT FROM {{ b }}.{{ c }}){{ " AND " if not loop.last }}{% endfor -%}
+{#- Rows with a key: what has no identical twin on the other side, by kind. Names that start with `#` are ours: a column of
+    the rule may be called `place` or `twin`. -#}
+{%- macro same(columns, a, b, gap=" ") -%}
+{%- for c in columns %}({{ a }}.{{ c }} IS NOT DISTINCT FROM {{ b }}.{{ c }}){{ gap ~ "AND " if not loop.last }}{% endfor -%}
 {%- endmacro -%}
 {%- macro list(columns, of="") -%}
 {%- for c in columns %}{{ of ~ "." if of }}{{ c }}{{ ", " if not loop.last }}{% endfor -%}
 {%- endmacro -%}
-{#- Said in full: without it the frame is a range, and there are none over binary values, times of day and durations. -#}
-{%- set rows = "ROWS UNBOUNDED PRECEDING" -%}
+{%- macro twins(rows) -%}
+  SELECT *,
+    row_number() OVER (
+      PARTITION BY {{ list(all) }}
+{%- if tie %}
+      ORDER BY {{ list(tie) }}{{ frame }}
+{%- endif %}
+    ) AS "#twin"
+  FROM {{ rows }}
+{%- endmacro -%}
+{%- macro left(a, mine, b, theirs) -%}
+  SELECT {{ a }}.* FROM {{ mine }} {{ a }}
+  WHERE NOT EXISTS (
+    SELECT 1 FROM {{ theirs }} {{ b }}
+    WHERE {{ same(all + ['"#twin"'], a, b, "\n      ") }}
+  )
+{%- endmacro -%}
+{%- macro rest(a, mine, here, there) -%}
+  SELECT {{ a }}.*, {{ k }}."#in_{{ here }}" AS "#here", {{ k }}."#in_{{ there }}" AS "#there",
+    {{ k }}."#in_source" = 1 AND {{ k }}."#in_target" = 1 AS "#single",
+{%- if slots %}
+    CASE WHEN {{ k }}."#in_source" = 1 AND {{ k }}."#in_target" = 1 THEN 0 ELSE key_hash({{ list(exact, a) }}) END AS "#slot",
+{%- endif %}
+    row_number() OVER (
+      PARTITION BY {{ list(keys + exact, a) }}
+      ORDER BY {{ list(near, a) if near else a ~ '."#twin"' }}{{ frame }}
+    ) AS "#place",
+    row_number() OVER (
+      PARTITION BY {{ list(keys, a) }}
+      ORDER BY {{ list(values + ['"#twin"'], a) }}{{ frame }}
+    ) AS "#ordinal"
+  FROM {{ mine }} {{ a }}
+  JOIN key_counts {{ k }}
+    ON {{ same(keys, a, k, "\n    ") }}
+{%- endmacro -%}
 WITH
 {%- if readable %}
+-- the rows of both sides, ready to be compared
 source_rows AS (
-{{ source_sql }}
+  {{ source_sql | indented(2) }}
 ),
 target_rows AS (
-{{ target_sql }}
+  {{ target_sql | indented(2) }}
 ),
 {%- endif %}
 -- how often each key stands on each side
 key_counts AS (
-  SELECT {{ list(keys) }}, sum("#in_source") AS "#in_source", sum("#in_target") AS "#in_target"
+  SELECT {{ list(keys) }}, sum("#source") AS "#in_source", sum("#target") AS "#in_target"
   FROM (
-    SELECT {{ list(keys) }}, 1 AS "#in_source", 0 AS "#in_target" FROM source_rows
+    SELECT {{ list(keys) }}, 1 AS "#source", 0 AS "#target" FROM source_rows
     UNION ALL
-    SELECT {{ list(keys) }}, 0 AS "#in_source", 1 AS "#in_target" FROM target_rows
-  ) AS k
+    SELECT {{ list(keys) }}, 0 AS "#source", 1 AS "#target" FROM target_rows
+  ) AS {{ k }}
   GROUP BY {{ list(keys) }}
 ),
 -- identical rows are numbered, so that they pair off one by one
 source_twins AS (
-  SELECT *, row_number() OVER (PARTITION BY {{ list(all) }}{% if tie %} ORDER BY {{ list(tie) }} {{ rows }}{% endif %}) AS "#twin" FROM source_rows
+  {{ twins("source_rows") }}
 ),
 target_twins AS (
-  SELECT *, row_number() OVER (PARTITION BY {{ list(all) }}{% if tie %} ORDER BY {{ list(tie) }} {{ rows }}{% endif %}) AS "#twin" FROM target_rows
+  {{ twins("target_rows") }}
 ),
 -- what is left over once identical rows have paired off
 source_left AS (
-  SELECT "#s".* FROM source_twins "#s"
-  WHERE NOT EXISTS (SELECT 1 FROM target_twins t WHERE {{ same(all + ['"#twin"'], '"#s"', "t") }})
+  {{ left(s, "source_twins", t, "target_twins") }}
 ),
 target_left AS (
-  SELECT "#t".* FROM target_twins "#t"
-  WHERE NOT EXISTS (SELECT 1 FROM source_twins s WHERE {{ same(all + ['"#twin"'], '"#t"', "s") }})
+  {{ left(t, "target_twins", s, "source_twins") }}
 ),
 -- rows left over of a key that repeats are put in order: those that agree but for a tolerance meet at the same place
 source_rest AS (
-  SELECT s.*, k."#in_source" AS "#here", k."#in_target" AS "#there", k."#in_source" = 1 AND k."#in_target" = 1 AS "#single",
-{%- if slots %}
-    CASE WHEN k."#in_source" = 1 AND k."#in_target" = 1 THEN 0 ELSE key_hash({{ list(exact, "s") }}) END AS "#slot",
-{%- endif %}
-    row_number() OVER (PARTITION BY {{ list(keys + exact, "s") }} ORDER BY {{ list(near, "s") if near else 's."#twin"' }} {{ rows }}) AS "#place",
-    row_number() OVER (PARTITION BY {{ list(keys, "s") }} ORDER BY {{ list(values + ['"#twin"'], "s") }} {{ rows }}) AS "#ordinal"
-  FROM source_left s JOIN key_counts k ON {{ same(keys, "s", "k") }}
+  {{ rest(s, "source_left", "source", "target") }}
 ),
 target_rest AS (
-  SELECT t.*, k."#in_target" AS "#here", k."#in_source" AS "#there", k."#in_source" = 1 AND k."#in_target" = 1 AS "#single",
-{%- if slots %}
-    CASE WHEN k."#in_source" = 1 AND k."#in_target" = 1 THEN 0 ELSE key_hash({{ list(exact, "t") }}) END AS "#slot",
-{%- endif %}
-    row_number() OVER (PARTITION BY {{ list(keys + exact, "t") }} ORDER BY {{ list(near, "t") if near else 't."#twin"' }} {{ rows }}) AS "#place",
-    row_number() OVER (PARTITION BY {{ list(keys, "t") }} ORDER BY {{ list(values + ['"#twin"'], "t") }} {{ rows }}) AS "#ordinal"
-  FROM target_left t JOIN key_counts k ON {{ same(keys, "t", "k") }}
+  {{ rest(t, "target_left", "target", "source") }}
 ),
+-- a key that stands once on each side meets itself; the others only what is equal within the tolerances
 joined AS (
   SELECT
     CASE
-      WHEN t."#twin" IS NULL THEN CASE WHEN s."#there" = 0 THEN 'missing_in_target' ELSE 'duplicate_key' END
-      WHEN s."#twin" IS NULL THEN CASE WHEN t."#there" = 0 THEN 'missing_in_source' ELSE 'duplicate_key' END
-{%- if readable %}
-{%- for column in columns %}
-      WHEN {{ column.differs }} THEN 'value_mismatch'
-{%- endfor %}
-      ELSE 'equal'
-{%- else %}
-      ELSE 'pair'
-{%- endif %}
+      WHEN {{ t }}."#twin" IS NULL AND {{ s }}."#there" = 0 THEN 'missing_in_target'
+      WHEN {{ s }}."#twin" IS NULL AND {{ t }}."#there" = 0 THEN 'missing_in_source'
+      WHEN {{ t }}."#twin" IS NULL OR {{ s }}."#twin" IS NULL THEN 'duplicate_key'
+      ELSE {{ "'value_mismatch'" if readable else "'pair'" }}
     END AS kind,
-    CASE WHEN t."#twin" IS NULL THEN 'source' WHEN s."#twin" IS NULL THEN 'target' ELSE 'both' END AS side,
+    CASE WHEN {{ t }}."#twin" IS NULL THEN 'source' WHEN {{ s }}."#twin" IS NULL THEN 'target' ELSE 'both' END AS side,
     CASE
-      WHEN t."#twin" IS NULL AND s."#here" > 1 THEN s."#ordinal"
-      WHEN s."#twin" IS NULL AND t."#here" > 1 THEN t."#ordinal"
-      WHEN (s."#twin" IS NULL OR t."#twin" IS NULL) AND NOT coalesce(s."#single", t."#single") AND coalesce(s."#there", t."#there") > 0
-      THEN coalesce(s."#ordinal", t."#ordinal")
-    END AS ordinal,
+      WHEN {{ t }}."#twin" IS NULL AND {{ s }}."#here" > 1 THEN {{ s }}."#ordinal"
+      WHEN {{ s }}."#twin" IS NULL AND {{ t }}."#here" > 1 THEN {{ t }}."#ordinal"
+      WHEN ({{ s }}."#twin" IS NULL OR {{ t }}."#twin" IS NULL) AND NOT coalesce({{ s }}."#single", {{ t }}."#single")
+        AND coalesce({{ s }}."#there", {{ t }}."#there") > 0
+      THEN coalesce({{ s }}."#ordinal", {{ t }}."#ordinal")
+    END AS {{ '"#ordinal"' if readable else "ordinal" }},
 {%- for field in fields %}
-    {{ field.sql }} AS {{ field.name }}{{ "," if not loop.last }}
+    {{ field.sql | indented(4) }} AS {{ field.name }}{{ "," if not loop.last }}
 {%- endfor %}
-  FROM source_rest s FULL OUTER JOIN target_rest t
-    ON {{ same(keys + ['"#place"', '"#single"'] + slots, "s", "t") }}
-   AND (s."#single" OR ({% for c in exact %}{{ same([c], "s", "t") }} AND {% endfor %}{% for column in columns if column.tolerated %}{{ column.equal_or_near }} AND {% endfor %}{{ "true" if near else "false" }}))
+  FROM source_rest {{ s }}
+  FULL OUTER JOIN target_rest {{ t }}
+    ON {{ same(keys + ['"#place"', '"#single"'] + slots, s, t, "\n    ") }}
+{%- if near %}
+    AND (
+      {{ s }}."#single"
+      OR (
+{%- for c in exact %}
+        {{ same([c], s, t) }} AND
+{%- endfor %}
+{%- for column in columns if column.tolerated %}
+        {{ column.equal_or_near | indented(8) }}{{ " AND" if not loop.last }}
+{%- endfor %}
+      )
+    )
+{%- else %}
+    AND {{ s }}."#single"
+{%- endif %}
 )
 {% if readable -%}
-SELECT * FROM joined WHERE kind <> 'equal' ORDER BY {{ list(order) }}
+-- every row is a divergence
+SELECT
+  kind,
+  side,
+{%- for name in shown %}
+  {{ name }},
+{%- endfor %}
+{%- if flagged %}
+  CASE WHEN side = 'both' THEN concat_ws(', ',
+{%- for column in flagged %}
+    CASE WHEN {{ column.flag }} THEN {{ column.label }} END{{ "," if not loop.last }}
+{%- endfor %}
+  ) END AS changed_columns,
+{%- else %}
+  CAST(NULL AS VARCHAR) AS changed_columns
+{%- endif %}
+{%- for name in cells %}
+  {{ name }}{{ "," if not loop.last }}
+{%- endfor %}
+FROM joined
+WHERE side <> 'both'
+{%- for column in flagged %} OR {{ column.flag }}{% endfor %}
+ORDER BY {{ list(order) }}
 {%- else -%}
 SELECT * FROM joined
 {%- endif %}

@@ -1,51 +1,66 @@
-{#- Rows without a key, as a multiset over all columns: what is left over is missing on the other side. Our own names begin
-    with `#`, for a column may be called `twin`, or `s`, which a subquery would take for the alias. -#}
+{#- Rows without a key, as a multiset over all columns: what is left over is missing on the other side. -#}
 {%- macro same(columns, a, b) -%}
-{%- for c in columns %}({{ a }}.{{ c }} IS NOT DISTINCT FROM {{ b }}.{{ c }}){{ " AND " if not loop.last }}{% endfor -%}
+{%- for c in columns %}({{ a }}.{{ c }} IS NOT DISTINCT FROM {{ b }}.{{ c }}){{ "\n      AND " if not loop.last }}{% endfor -%}
 {%- endmacro -%}
 {%- macro list(columns, of="") -%}
 {%- for c in columns %}{{ of ~ "." if of }}{{ c }}{{ ", " if not loop.last }}{% endfor -%}
 {%- endmacro -%}
-{#- Said in full: without it the frame is a range, and there are none over binary values, times of day and durations. -#}
-{%- set rows = "ROWS UNBOUNDED PRECEDING" -%}
+{%- macro twins(rows) -%}
+  SELECT *,
+    row_number() OVER (
+      PARTITION BY {{ list(all) }}
+{%- if tie %}
+      ORDER BY {{ list(tie) }}{{ frame }}
+{%- endif %}
+    ) AS "#twin"
+  FROM {{ rows }}
+{%- endmacro -%}
+{%- macro missing(kind, side, fields, a, mine, b, theirs) -%}
+  SELECT '{{ kind }}' AS kind, '{{ side }}' AS side,
+    row_number() OVER (PARTITION BY {{ list(all, a) }} ORDER BY {{ a }}."#twin") AS {{ '"#ordinal"' if readable else "ordinal" }},
+{%- for field in fields %}
+    {{ field.sql }} AS {{ field.name }}{{ "," if not loop.last }}
+{%- endfor %}
+  FROM {{ mine }} {{ a }}
+  WHERE NOT EXISTS (
+    SELECT 1 FROM {{ theirs }} {{ b }}
+    WHERE {{ same(all + ['"#twin"'], a, b) }}
+  )
+{%- endmacro -%}
 WITH
 {%- if readable %}
+-- the rows of both sides, ready to be compared
 source_rows AS (
-{{ source_sql }}
+  {{ source_sql | indented(2) }}
 ),
 target_rows AS (
-{{ target_sql }}
+  {{ target_sql | indented(2) }}
 ),
 {%- endif %}
 -- identical rows are numbered, so that they pair off one by one
 source_twins AS (
-  SELECT *, row_number() OVER (PARTITION BY {{ list(all) }}{% if tie %} ORDER BY {{ list(tie) }} {{ rows }}{% endif %}) AS "#twin" FROM source_rows
+  {{ twins("source_rows") }}
 ),
 target_twins AS (
-  SELECT *, row_number() OVER (PARTITION BY {{ list(all) }}{% if tie %} ORDER BY {{ list(tie) }} {{ rows }}{% endif %}) AS "#twin" FROM target_rows
+  {{ twins("target_rows") }}
 ),
 -- what is left over once identical rows have paired off
-source_left AS (
-  SELECT "#s".* FROM source_twins "#s"
-  WHERE NOT EXISTS (SELECT 1 FROM target_twins t WHERE {{ same(all + ['"#twin"'], '"#s"', "t") }})
-),
-target_left AS (
-  SELECT "#t".* FROM target_twins "#t"
-  WHERE NOT EXISTS (SELECT 1 FROM source_twins s WHERE {{ same(all + ['"#twin"'], '"#t"', "s") }})
-),
 joined AS (
-  SELECT 'missing_in_target' AS kind, 'source' AS side,
-    row_number() OVER (PARTITION BY {{ list(all, "s") }} ORDER BY s."#twin" {{ rows }}) AS ordinal,
-{%- for field in source_fields %}
-    {{ field.sql }} AS {{ field.name }}{{ "," if not loop.last }}
-{%- endfor %}
-  FROM source_left s
+  {{ missing("missing_in_target", "source", source_fields, s, "source_twins", t, "target_twins") }}
   UNION ALL
-  SELECT 'missing_in_source' AS kind, 'target' AS side,
-    row_number() OVER (PARTITION BY {{ list(all, "t") }} ORDER BY t."#twin" {{ rows }}) AS ordinal,
-{%- for field in target_fields %}
-    {{ field.sql }} AS {{ field.name }}{{ "," if not loop.last }}
-{%- endfor %}
-  FROM target_left t
+  {{ missing("missing_in_source", "target", target_fields, t, "target_twins", s, "source_twins") }}
 )
-SELECT * FROM joined{% if readable %} ORDER BY {{ list(order) }}{% endif %}
+{% if readable -%}
+-- every row is a divergence
+SELECT
+  kind,
+  side,
+{%- for name in shown %}
+  {{ name }},
+{%- endfor %}
+  CAST(NULL AS VARCHAR) AS changed_columns
+FROM joined
+ORDER BY {{ list(order) }}
+{%- else -%}
+SELECT * FROM joined
+{%- endif %}

@@ -10,9 +10,9 @@
   FROM (
     SELECT
 {%- for column in columns %}
-      {{ column.sql }} AS {{ column.name }}{{ "," if not loop.last }}
+      {{ column.sql }}{% if column.sql != column.name %} AS {{ column.name }}{% endif %}{{ "," if not loop.last }}
 {%- endfor %}
-    FROM {{ from }}
+    FROM {{ from | indented(4) }}
 {%- if side_filter %}
     WHERE {{ side_filter }}
 {%- endif %}

@@ -259,6 +259,10 @@ fn classify(error: DataFusionError) -> Error {
             SchemaError::FieldNotFound { field, valid_fields } => no_column(field, valid_fields),
             _ => Error::new(ErrorKind::Sql, tidy(&text)),
         },
+        DataFusionError::Plan(text) if missing_table(text).is_some() => {
+            let table = missing_table(text).unwrap_or_default();
+            Error::new(ErrorKind::Sql, format!("there is no table `{table}`")).hint("`SHOW TABLES` lists what there is")
+        }
         // What wraps it names passes of the planner.
         root @ (DataFusionError::SQL(..) | DataFusionError::Plan(_)) => {
             Error::new(ErrorKind::Sql, tidy(&root.strip_backtrace()))
@@ -270,11 +274,22 @@ fn classify(error: DataFusionError) -> Error {
         DataFusionError::IoError(io) if io.kind() == std::io::ErrorKind::StorageFull => {
             Error::new(ErrorKind::Resources, tidy(&text)).hint("free some disk space, or point TMPDIR to a larger disk")
         }
-        DataFusionError::ArrowError(..) | DataFusionError::IoError(_) | DataFusionError::Execution(_) => {
-            Error::new(ErrorKind::Data, tidy(&text))
+        // Inputs and outputs are object stores to DataFusion: what it opens as a file of its own is what it spills.
+        DataFusionError::IoError(io) => {
+            Error::new(ErrorKind::Resources, "a temporary file could not be written or read")
+                .source(io.to_string())
+                .hint("check the folder for temporary files (TMPDIR)")
         }
+        DataFusionError::ArrowError(..) | DataFusionError::Execution(_) => Error::new(ErrorKind::Data, tidy(&text)),
         _ => Error::new(ErrorKind::Internal, tidy(&text)),
     }
+}
+
+/// `table 'datafusion.public.orders' not found`, without what names our own catalog.
+fn missing_table(text: &str) -> Option<&str> {
+    let name = text.strip_prefix("table '")?.strip_suffix("' not found")?;
+    let name = name.strip_prefix("datafusion.").unwrap_or(name);
+    Some(name.strip_prefix("public.").unwrap_or(name))
 }
 
 /// A column that a query names and no table of it has. Columns of our own making (`amount#text`) are not offered.

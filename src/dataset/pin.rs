@@ -30,6 +30,8 @@ const PIECE: u64 = 4 << 20;
 /// The first piece is smaller: often only the header is wanted.
 const FIRST_PIECE: u64 = 256 << 10;
 const PIECES_AHEAD: usize = 3;
+/// The largest object of which a part is worth reading the whole.
+const WITHOUT_RANGES: u64 = 64 << 20;
 
 pub(super) struct PinnedStore {
     url: ObjectStoreUrl,
@@ -121,6 +123,18 @@ impl PinnedStore {
         };
         self.count(bytes.len() as u64);
         Ok(bytes)
+    }
+
+    /// The same from a server that knows no ranges: then the whole object comes, which is right for small ones only.
+    async fn part_of_any(&self, object: &Object, range: Range<u64>) -> object_store::Result<Bytes> {
+        match self.part(object, range.clone()).await {
+            Err(StoreError::NotSupported { .. }) if object.meta.size <= WITHOUT_RANGES => {
+                let whole = self.part(object, 0..object.meta.size).await?;
+                let end = (range.end as usize).min(whole.len());
+                Ok(whole.slice((range.start as usize).min(end)..end))
+            }
+            part => part,
+        }
     }
 
     /// The whole object, piece after piece.
@@ -243,6 +257,10 @@ pub(super) fn explain(error: &StoreError, display: &str) -> Error {
     let has = |marks: &[&str]| marks.iter().any(|mark| why.contains(mark));
     match error {
         StoreError::Precondition { .. } => changed(display),
+        StoreError::NotSupported { .. } => {
+            Error::new(ErrorKind::Data, format!("{display} cannot be read in parts, for its server answers no ranges"))
+                .hint("download the file, and compare the copy")
+        }
         _ if has(&["NoSuchBucket", "ContainerNotFound", "Bucket not found"]) => {
             Error::new(ErrorKind::NotFound, format!("there is no bucket behind {display}"))
                 .hint("check the bucket's name, and the endpoint or account in the environment")
@@ -261,6 +279,10 @@ pub(super) fn explain(error: &StoreError, display: &str) -> Error {
         ]) =>
         {
             refused(display).source(brief(&why))
+        }
+        StoreError::NotSupported { .. } => {
+            Error::new(ErrorKind::Data, format!("{display} cannot be read: its server gives no parts of a file"))
+                .hint("download the file, and name the copy")
         }
         _ => Error::new(ErrorKind::Data, format!("{display} cannot be read"))
             .hint("check that the host can be reached from here")
@@ -301,7 +323,7 @@ impl ObjectStore for PinnedStore {
                 .as_range(size)
                 .map_err(|error| StoreError::Generic { store: "tieout", source: Box::new(error) })?,
         };
-        let bytes = if options.head { Bytes::new() } else { self.part(object, range.clone()).await? };
+        let bytes = if options.head { Bytes::new() } else { self.part_of_any(object, range.clone()).await? };
         let meta = meta(location, object);
         let payload = GetResultPayload::Stream(stream::once(async { Ok(bytes) }).boxed());
         Ok(GetResult { payload, meta, range, attributes: Attributes::default() })
@@ -316,7 +338,7 @@ impl ObjectStore for PinnedStore {
             return Ok(parts);
         }
         let near = object_store::OBJECT_STORE_COALESCE_DEFAULT;
-        object_store::coalesce_ranges(ranges, |range| self.part(object, range), near).await
+        object_store::coalesce_ranges(ranges, |range| self.part_of_any(object, range), near).await
     }
 
     fn list(&self, _: Option<&Path>) -> BoxStream<'static, object_store::Result<ObjectMeta>> {

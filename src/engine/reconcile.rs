@@ -9,6 +9,8 @@ use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::common::cast::{as_fixed_size_binary_array, as_uint64_array};
 use datafusion::datasource::MemTable;
 use datafusion::execution::SendableRecordBatchStream;
+use datafusion::execution::memory_pool::GreedyMemoryPool;
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::physical_plan::execute_stream_partitioned;
 use datafusion::prelude::{DataFrame, SessionContext, col};
 use futures::{StreamExt, TryStreamExt};
@@ -25,6 +27,8 @@ use crate::rule::sql::{classify_sql, digested_sql, repeated_sql};
 use crate::side::{BySide, Side};
 
 const HASH: &str = "#hash";
+/// This part of the memory is what one group of rows to classify may take; the statement holds several copies of it.
+const GROUP_SHARE: u64 = 12;
 const DIGEST: &str = "#digest";
 
 /// Where what is left over goes: batches as `classify` returns them, without rows that are equal after all.
@@ -80,8 +84,8 @@ impl Engine {
         for side in Side::BOTH {
             let frame = self.sql(&digested_sql(plan, side, false)?).await?;
             let streams = streams(frame).await?;
-            // Half of the memory for the digests of both sides; the other half is for comparing them.
-            let limit = usize::try_from(self.memory / 4).unwrap_or(usize::MAX) / streams.len().max(1);
+            // A quarter of the memory for the digests of both sides; what is left is for reading and comparing them.
+            let limit = usize::try_from(self.memory / 8).unwrap_or(usize::MAX) / streams.len().max(1);
             let collect = |stream| self.collect_digests(stream, partitions, limit);
             let tasks: Vec<_> = streams.into_iter().map(collect).collect();
             for digests in join_all(tasks).await.map_err(|error| error.context("side", side.as_str()))? {
@@ -152,7 +156,7 @@ impl Engine {
         }
         let schemas: Vec<SchemaRef> = frames.iter().map(|frame| Arc::new(frame.schema().as_arrow().clone())).collect();
         let schemas = BySide::new(schemas[0].clone(), schemas[1].clone());
-        let limit = usize::try_from(self.memory / 4).unwrap_or(usize::MAX);
+        let limit = usize::try_from(self.memory / GROUP_SHARE).unwrap_or(usize::MAX);
         let mut spool = Spool::new(self.ctx.runtime_env(), schemas, HASH, limit, 256);
         let mut tally = BySide::<Tally>::default();
         for (side, frame) in Side::BOTH.into_iter().zip(frames) {
@@ -188,7 +192,7 @@ impl Engine {
         counts: &mut Counts,
     ) -> Result<()> {
         let sql = classify_sql(plan)?;
-        let mut groups = spool.into_groups(self.memory / 12)?;
+        let mut groups = spool.into_groups(self.memory / GROUP_SHARE)?;
         let ctx = self.classifying_session()?;
         while let Some(group) = groups.next_group()? {
             for side in Side::BOTH {
@@ -215,9 +219,15 @@ impl Engine {
         Ok(())
     }
 
-    /// A session for the classifying statement: the same memory and functions, its own tables.
+    /// A session for the classifying statement: the same functions, its own tables, and half of the memory to itself. A
+    /// group is small against that. An equal share for each of the statement's many sorts (FairSpillPool) would be less than
+    /// a batch of wide rows; here each takes what it needs.
     fn classifying_session(&self) -> Result<SessionContext> {
-        let ctx = SessionContext::new_with_config_rt(self.ctx.copied_config(), self.ctx.runtime_env());
+        let half = usize::try_from(self.memory / 8 * 3).unwrap_or(usize::MAX);
+        let runtime = RuntimeEnvBuilder::from_runtime_env(&self.ctx.runtime_env())
+            .with_memory_pool(Arc::new(GreedyMemoryPool::new(half)))
+            .build_arc()?;
+        let ctx = SessionContext::new_with_config_rt(self.ctx.copied_config(), runtime);
         crate::sql::register(&ctx)?;
         Ok(ctx)
     }

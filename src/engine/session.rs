@@ -45,8 +45,9 @@ pub fn default_memory() -> u64 {
 impl Engine {
     pub fn new(project: &Project, limits: &Limits, progress: Arc<Progress>) -> Result<Self> {
         let top = std::num::NonZeroUsize::new(3).unwrap_or(std::num::NonZeroUsize::MIN);
-        // What no pool counts (decoding, buffers of readers and writers) gets its share, too.
-        let pool = usize::try_from(limits.memory / 4 * 3).unwrap_or(usize::MAX);
+        // What no pool counts (decoding, buffers of readers and writers) gets its share, too; the other half of the
+        // rest is the classifying statement's.
+        let pool = usize::try_from(limits.memory / 8 * 3).unwrap_or(usize::MAX);
         let runtime = RuntimeEnvBuilder::new()
             .with_memory_pool(Arc::new(TrackConsumersPool::new(FairSpillPool::new(pool), top)))
             .with_disk_manager_builder(DiskManagerBuilder::default().with_mode(DiskManagerMode::OsTmpDirectory))
@@ -61,7 +62,7 @@ impl Engine {
         options.sql_parser.parse_float_as_decimal = true;
         options.sql_parser.collect_spans = true;
         // A sort must be able to merge in what is left of a small pool.
-        let reserve = (pool / 16).clamp(1 << 20, 10 << 20);
+        let reserve = (pool / 16 / limits.threads.max(1)).clamp(1 << 19, 10 << 20);
         options.execution.sort_spill_reservation_bytes = reserve;
         let ctx = SessionContext::new_with_config_rt(config, runtime);
         crate::sql::register(&ctx)?;

@@ -19,9 +19,9 @@ pub struct Suspects {
 }
 
 impl Suspects {
-    /// About 16 bits a row: between 8 KiB and 64 MiB.
+    /// Four to eight bits a row: between 8 KiB and 32 MiB.
     pub fn for_rows(rows: u64) -> Self {
-        let log = (64 - (rows * 16).max(1).leading_zeros()).clamp(16, 29);
+        let log = (64 - (rows * 4).max(1).leading_zeros()).clamp(16, 28);
         Self { bits: (0..1usize << (log - 6)).map(|_| AtomicU64::new(0)).collect(), shift: 64 - log }
     }
 

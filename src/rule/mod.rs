@@ -4,6 +4,7 @@
 
 pub mod columns;
 pub mod common;
+pub mod names;
 pub mod plan;
 mod portable;
 pub mod position;

@@ -28,6 +28,8 @@ pub struct MatchPlan {
 pub struct SidePlan {
     /// What stands behind FROM: a quoted name, or a subquery with an alias.
     pub from: String,
+    /// The same in plain SQL, over tables that are named like the datasets.
+    pub portable: String,
     /// Columns of `from` that `columns:` of the dataset declares a type for, by name.
     pub declared: Vec<(String, DataType)>,
     /// All columns of `from`.
@@ -134,9 +136,18 @@ impl ColumnPlan {
             DataType::Timestamp(_, zone) => Some(DataType::Timestamp(Nanosecond, zone.clone())),
             DataType::Date32 | DataType::Date64 | DataType::Duration(_) => None,
             DataType::Time32(_) | DataType::Time64(_) => Some(DataType::Time64(Nanosecond)),
+            DataType::Decimal256(precision, scale) => Some(DataType::Decimal256(76, wide_scale(*precision, *scale))),
             _ => Some(DataType::Decimal256(76, 38)),
         }
     }
+}
+
+/// As many digits on both sides of the point as 76 allow, but none fewer than the type itself has.
+fn wide_scale(precision: u8, scale: i8) -> i8 {
+    let scale = scale.max(0);
+    let integer = i16::from(precision) - i16::from(scale);
+    // At most 76 - scale, for no precision is above 76.
+    76 - i8::try_from(integer.max(38).min(76 - i16::from(scale))).unwrap_or(38)
 }
 
 /// A relation that a side is read from, before planning.
@@ -144,6 +155,8 @@ impl ColumnPlan {
 pub struct Relation {
     /// What stands behind FROM.
     pub from: String,
+    /// The same in plain SQL.
+    pub portable: String,
     /// With the metadata of untyped text.
     pub schema: Schema,
     pub exact_rows: Option<u64>,

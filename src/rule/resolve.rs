@@ -1,14 +1,14 @@
 //! MatchRule + the columns that are really there -> MatchPlan. Every question of types is settled here, once.
 
 use chrono::{DateTime, Utc};
-use datafusion::arrow::datatypes::{DataType, Field, Schema};
+use datafusion::arrow::datatypes::{DataType, Field, Schema, TimeUnit};
 use datafusion::prelude::SessionContext;
 
 use crate::dataset::TEXT_OF;
 use crate::error::{Error, ErrorKind, Result};
 use crate::project::model::{ColumnRule, Fragment, MatchRule, Settle, Tolerance};
 use crate::rule::columns::{self, Pairing};
-use crate::rule::common::{NoCommon, common_type, is_number, is_text, is_time, show};
+use crate::rule::common::{Common, NoCommon, common_type, is_number, is_text, is_time, show};
 use crate::rule::plan::{ColumnPlan, Filter, MatchPlan, Normal, ReadFrom, Reading, Relation, SidePlan};
 use crate::rule::position::locate;
 use crate::rule::sql::{Dialect, from_clause};
@@ -136,6 +136,7 @@ impl Resolver<'_> {
             self.rule.filter.is_some() || self.rule.settle.is_some() || self.rule.side_filter.get(side).is_some();
         SidePlan {
             from: relation.from.clone(),
+            portable: relation.portable.clone(),
             declared: relation.schema.fields().iter().filter_map(|f| Some((f.name().clone(), text_of(f)??))).collect(),
             columns: relation.schema.fields().iter().map(|f| f.name().clone()).collect(),
             filter: self.rule.side_filter.get(side).clone(),
@@ -231,20 +232,13 @@ impl Resolver<'_> {
     /// The column's plan, or both types where they cannot be compared.
     fn column(&self, name: &str, read: BySide<Reading>) -> Result<Result<ColumnPlan, BySide<String>>> {
         let options = self.options(name);
-        let compared_as = |reading: &Reading| match (&reading.zone, reading.own()) {
-            (Some(_), DataType::Timestamp(unit, None)) => DataType::Timestamp(*unit, Some("UTC".into())),
-            (Some(_), DataType::Date32 | DataType::Date64) => {
-                DataType::Timestamp(datafusion::arrow::datatypes::TimeUnit::Second, Some("UTC".into()))
-            }
-            (_, own) => own.clone(),
-        };
-        let common = match common_type(&compared_as(&read.source), &compared_as(&read.target)) {
+        let common = match common_type(&compared_as(&read, Side::Source), &compared_as(&read, Side::Target)) {
             Ok(common) => common,
             Err(NoCommon::ZonedAgainstZoneless) => return Err(zoned_against_zoneless(name, &read)),
             Err(NoCommon::Incomparable) => return Ok(Err(read.map(|reading| show(reading.own())))),
         };
         if let Some(tolerance) = &options.tolerance {
-            check_tolerance(name, tolerance, &common.data_type, !self.rule.key.is_empty()).map_err(|error| {
+            check_tolerance(name, tolerance, &common, !self.rule.key.is_empty()).map_err(|error| {
                 match &options.location {
                     Some(location) => error.at(location.clone()),
                     None => error,
@@ -395,14 +389,27 @@ fn incomparable_key(name: &str, types: &BySide<String>) -> Error {
     ))
 }
 
-fn check_tolerance(name: &str, tolerance: &Tolerance, common: &DataType, keyed: bool) -> Result<()> {
+/// The type that a side's times get by their zone; any other type as it is.
+fn compared_as(read: &BySide<Reading>, side: Side) -> DataType {
+    let utc = |unit| DataType::Timestamp(unit, Some("UTC".into()));
+    match (&read.get(side).zone, read.get(side).own(), read.get(side.other()).own()) {
+        (Some(_), DataType::Timestamp(unit, None), _) => utc(*unit),
+        // A date is its midnight to the last digit that the other side has, never the whole second.
+        (Some(_), DataType::Date32, DataType::Timestamp(unit, _)) => utc(*unit),
+        (Some(_), DataType::Date64, _) => utc(TimeUnit::Millisecond),
+        (_, own, _) => own.clone(),
+    }
+}
+
+fn check_tolerance(name: &str, tolerance: &Tolerance, common: &Common, keyed: bool) -> Result<()> {
+    let (by_value, common) = (common.by_value, &common.data_type);
     let error = |message: String, hint: &str| Err(Error::new(ErrorKind::Config, message).hint(hint));
     if !keyed {
         return error(format!("a tolerance for `{name}` needs a key"), "name the key by `key:` (--key)");
     }
     let shown = show(common);
     match tolerance {
-        Tolerance::Absolute(_) | Tolerance::Relative(_) if is_number(common) => Ok(()),
+        Tolerance::Absolute(_) | Tolerance::Relative(_) if is_number(common) || by_value => Ok(()),
         Tolerance::Duration(_) if is_time(common) => Ok(()),
         Tolerance::Absolute(_) if is_time(common) => {
             error(format!("`{name}` is {shown}: its tolerance must be a duration"), "write it with a unit, e.g. `2s`")

@@ -77,13 +77,19 @@ async fn aggregate(
     if !grouped {
         groups.push(Item { sql: literal("all"), name: ident(WHOLE) });
     }
-    let mut filters: Vec<String> = rule.filter.iter().map(|fragment| format!("({})", fragment.inline())).collect();
+    let filters: Vec<String> = rule.filter.iter().map(|fragment| format!("({})", fragment.inline())).collect();
+    let (mut filters, mut portable_filters) = (filters.clone(), filters);
     if let Some(settle) = &rule.settle {
         let cutoff = started - chrono::TimeDelta::from_std(settle.wait).unwrap_or(chrono::TimeDelta::MAX);
         let cutoff = literal(&cutoff.format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string());
         let utc = relation.schema.fields().iter().any(|field| {
             *field.name() == settle.column && matches!(field.data_type(), DataType::Timestamp(_, Some(_)))
         });
+        let plain = match utc {
+            true => format!("TIMESTAMP WITH TIME ZONE {cutoff}"),
+            false => format!("TIMESTAMP {}", cutoff.replace("Z'", "'")),
+        };
+        portable_filters.push(format!("({} <= {plain}) IS NOT FALSE", ident(&settle.column)));
         let cutoff = match utc {
             true => format!("arrow_cast({cutoff}, 'Timestamp(Microsecond, Some(\"UTC\"))')"),
             false => format!("arrow_cast({}, 'Timestamp(Microsecond, None)')", cutoff.replace("Z'", "'")),
@@ -91,12 +97,12 @@ async fn aggregate(
         filters.push(format!("({} <= {cutoff}) IS NOT FALSE", ident(&settle.column)));
     }
     let side_filter = rule.side_filter.get(side).as_ref().map(Fragment::inline);
-    let values = context! {
-        groups, totals, columns => columns.clone(), side_filter, filters, grouped, from => relation.from.clone(), side => side.as_str(),
-    };
-    let from = render("totals", values)?;
+    let values = context! { groups, totals, columns => columns.clone(), side_filter, grouped, side => side.as_str() };
+    let from = render("totals", context! { filters, from => relation.from.clone(), ..values.clone() })?;
+    let portable =
+        render("totals", context! { filters => portable_filters, from => relation.portable.clone(), ..values })?;
     match ctx.sql(&format!("SELECT * FROM {from}")).await {
-        Ok(frame) => Ok(Relation { from, schema: frame.schema().as_arrow().clone(), exact_rows: None }),
+        Ok(frame) => Ok(Relation { from, portable, schema: frame.schema().as_arrow().clone(), exact_rows: None }),
         Err(error) => Err(culprit(ctx, rule, side, relation, &columns).await.unwrap_or_else(|| error.into())),
     }
 }

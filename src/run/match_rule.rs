@@ -118,7 +118,7 @@ fn note_on_keys(plan: &MatchPlan, counts: &Counts) -> Option<String> {
     let keys = counts.repeated_keys;
     let none_left = counts.rows.duplicate_key == 0;
     (plan.keyed && keys > 0 && none_left).then(|| match keys {
-        1 => "1 key stands more than once on a side; its rows were paired off one by one".to_string(),
-        _ => format!("{keys} keys stand more than once on a side; their rows were paired off one by one"),
+        1 => "1 key stands more than once on a side; rows of one key pair off one by one".to_string(),
+        _ => format!("{keys} keys stand more than once on a side; rows of one key pair off one by one"),
     })
 }

@@ -3,6 +3,7 @@
 //! Nothing is written unless every rule of the run can be planned; a run that fails or is dropped leaves no record.
 
 mod check;
+mod compile;
 mod execute;
 mod function;
 mod match_rule;
@@ -21,10 +22,10 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::progress::Progress;
 use crate::project::model::{Project, Rule};
 use crate::project::nearest;
-use crate::rule::sql::{Dialect, rule_sql};
 use crate::verdict::{Guarantee, Outcome};
 
 pub use check::{DatasetCheck, check_online};
+pub use compile::compile;
 use execute::Execution;
 use planned::Planned;
 use report::RunReport;
@@ -83,7 +84,9 @@ pub async fn run(project: &Project, rules: &[String], options: &RunOptions) -> R
     let mut records = Vec::new();
     let result = async {
         for planned in &planned {
+            tracing::info!(rule = planned.rule.name, "comparing");
             let (report, record) = execution.rule(planned).await.map_err(|error| of_rule(error, planned.rule))?;
+            tracing::info!(rule = report.rule, outcome = report.outcome.as_str(), ms = report.elapsed_ms, "compared");
             reports.push(report);
             records.push(record);
         }
@@ -150,23 +153,6 @@ fn chosen<'a>(project: &'a Project, names: &[String]) -> Result<Vec<&'a Rule>> {
         }
     }
     Ok(chosen)
-}
-
-/// The SQL of a rule. `portable`: plain SQL over tables that are named like the datasets.
-pub async fn compile(project: &Project, rule: &str, portable: bool, options: &RunOptions) -> Result<String> {
-    let started = Utc::now();
-    let engine = engine(project, options)?;
-    let rule = chosen(project, &[rule.to_string()])?.remove(0);
-    let planned = Planned::of(&engine, rule, started).await.map_err(|error| of_rule(error, rule))?;
-    let dialect = if portable { Dialect::Portable } else { Dialect::Engine };
-    match &planned.plan {
-        planned::Plan::Match(plan) => {
-            let sql = rule_sql(plan, dialect)?;
-            let notes: String = plan.notes.iter().map(|note| format!("-- {note}\n")).collect();
-            Ok(format!("-- rule {}: every row is a divergence\n{notes}{}\n", rule.name, sql.trim_end()))
-        }
-        planned::Plan::Sql(sql) => Ok(format!("{}\n", sql.query.sql.trim_end())),
-    }
 }
 
 /// A session over a project's datasets and past results, for queries.

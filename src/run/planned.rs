@@ -13,6 +13,7 @@ use crate::project::model::{Rule, RuleKind, SqlRule};
 use crate::rule::plan::{MatchPlan, Relation};
 use crate::rule::position::locate;
 use crate::rule::resolve::{resolve, text_of};
+use crate::rule::sql::typed_from;
 use crate::rule::totals::resolve_totals;
 use crate::run::sql_rule::check_columns;
 use crate::side::{BySide, Side};
@@ -73,16 +74,20 @@ fn no_side() -> Error {
 async fn relation(engine: &Engine, name: &str, text: bool) -> Result<Relation> {
     let opened = engine.catalog.open(name).await?;
     let exact_rows = opened.as_ref().and_then(|opened| opened.rows);
+    let portable = match &opened {
+        Some(opened) => typed_from(&table_name(name), &opened.table.schema())?,
+        None => table_name(name),
+    };
     if let Some(opened) = opened.filter(|_| text) {
         let schema = opened.table.schema();
         if schema.fields().iter().any(|field| text_of(field).flatten().is_some()) {
             let from = table_name(&format!("{name}{TEXT_SUFFIX}"));
-            return Ok(Relation { from, schema: schema.as_ref().clone(), exact_rows });
+            return Ok(Relation { from, portable: table_name(name), schema: schema.as_ref().clone(), exact_rows });
         }
     }
     let from = table_name(name);
     let frame = engine.ctx.sql(&format!("SELECT * FROM {from}")).await?;
-    Ok(Relation { from, schema: frame.schema().as_arrow().clone(), exact_rows })
+    Ok(Relation { from, portable, schema: frame.schema().as_arrow().clone(), exact_rows })
 }
 
 /// Plans a query as far as its types are known to fit; reads nothing.

@@ -69,7 +69,7 @@ pub fn array(to: &DataType, values: &[Value]) -> ArrayRef {
             let floats = values.iter().map(|v| {
                 or_null(v, |v| match v {
                     Value::Float(x) => *x,
-                    other => panic!("{other:?} is no float"),
+                    number => number.nearest(),
                 })
             });
             cast(Arc::new(floats.collect::<Float64Array>()), to)

@@ -7,6 +7,7 @@ use std::sync::{Arc, LazyLock};
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use datafusion::arrow::datatypes::{DataType, Field, Schema};
 use datafusion::parquet::arrow::ArrowWriter;
+use proptest::test_runner::TestCaseError;
 use tempfile::TempDir;
 use tieout::engine::{Limits, Strategy};
 use tieout::project::dataset_from_path;
@@ -68,11 +69,12 @@ impl Tables {
         Self { dir, case: case.clone() }
     }
 
-    pub fn reconcile(&self, way: &Way) -> Found {
-        self.try_reconcile(way).unwrap_or_else(|e| panic!("{way:?}: {e:?}\n{:?}", self.case))
+    /// What the run found; an error of the run fails the case.
+    pub fn reconcile(&self, way: &Way) -> Result<Found, TestCaseError> {
+        self.try_reconcile(way).map_err(|e| TestCaseError::fail(format!("{way:?}: {e:?}")))
     }
 
-    pub fn try_reconcile(&self, way: &Way) -> tieout::Result<Found> {
+    fn try_reconcile(&self, way: &Way) -> tieout::Result<Found> {
         let out = tempfile::tempdir_in(self.dir.path()).unwrap();
         let project = project(self.dir.path(), rule(&self.case));
         let report = execute(&project, way, out.path())?;

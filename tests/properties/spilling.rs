@@ -16,11 +16,11 @@ fn little_memory_changes_nothing() {
     let case = wide_rows(12_000);
     let expected = expected(&case);
     let tables = Tables::write(&case);
-    let roomy = tables.reconcile(&Way::default());
+    let roomy = tables.reconcile(&Way::default()).unwrap();
     assert!(roomy.verdict == expected, "with room: {:?} against {:?}", roomy.verdict.kinds, expected.kinds);
     for strategy in Strategy::ALL {
         let limits = Limits { memory: 24 << 20, threads: 2, ..Limits::default() };
-        let tight = tables.reconcile(&Way { strategy, limits });
+        let tight = tables.reconcile(&Way { strategy, limits }).unwrap();
         assert!(tight == roomy, "{strategy}: {:?} against {:?}", tight.verdict.kinds, roomy.verdict.kinds);
     }
 }

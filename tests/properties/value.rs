@@ -80,7 +80,7 @@ impl Value {
     }
 
     /// The nearest f64 of a number, which reading its digits gives.
-    fn nearest(&self) -> f64 {
+    pub fn nearest(&self) -> f64 {
         match self {
             Value::Num(n, scale) => format!("{n}e{}", -i32::from(*scale)).parse().expect("digits"),
             Value::Float(x) => *x,

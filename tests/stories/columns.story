@@ -185,7 +185,7 @@ id:int64
 3
 --- finds
 diverged: 3 source, 2 target, 1 equal, 2 missing_in_target, 1 missing_in_source
-note: 1 key stands more than once on a side; its rows were paired off one by one
+note: 1 key stands more than once on a side; rows of one key pair off one by one
 kind              | side   | id:Int64 | changed_columns | unreadable
 missing_in_target | source | 2        | NULL            | NULL
 missing_in_target | source | 2        | NULL            | NULL

@@ -104,7 +104,7 @@ id,v,w
 id,v,w
 1,a,b
 --- finds
-error data: source.csv, line 4: 2 fields, but the header has 3 (side source)
+error data: source.csv, line 4: 2 fields, but the header has 3 (dataset source.csv, side source)
 hint: check `delimiter` and `quote`; a field that holds the delimiter must stand in quotes
 
 === a line too long
@@ -117,7 +117,7 @@ id,v
 1,a
 2,b,c
 --- finds
-error data: target.csv, line 3: 3 fields, but the header has 2 (side target)
+error data: target.csv, line 3: 3 fields, but the header has 2 (dataset target.csv, side target)
 hint: check `delimiter` and `quote`; a field that holds the delimiter must stand in quotes
 
 === a quote that never closes
@@ -129,7 +129,7 @@ id,v
 id,v
 1,a
 --- finds
-error data: source.csv, line 2: the quote that opens here is never closed (side source)
+error data: source.csv, line 2: the quote that opens here is never closed (dataset source.csv, side source)
 hint: check `quote`, or whether the file was written to its end
 
 === delimiters, quotes and files without a head
@@ -160,3 +160,29 @@ a
 diverged: 2 source, 1 target, 1 equal, 1 missing_in_target
 kind              | side   | v:Utf8 | changed_columns | unreadable
 missing_in_target | source | NULL   | NULL            | NULL
+
+=== two columns of one name
+$ tieout diff source.csv target.csv --key id
+--- source.csv
+id,v,v
+1,a,b
+--- target.csv
+id,v
+1,a
+--- finds
+error data: source.csv, line 1: the header has "v" twice, as the 2. and 3. column (side source, dataset source.csv)
+hint: rename one of them; columns are compared by name
+
+=== a column without a name
+$ tieout diff source.csv target.csv --key id
+--- source.csv
+id,,v
+1,a,b
+2,a,b
+--- target.csv
+id,,v
+1,a,b
+2,c,b
+--- finds
+error data: source.csv, line 1: the header names no 2. column (side source, dataset source.csv)
+hint: give it a name, or set `header: false`

@@ -138,9 +138,11 @@ id:int64, t:time32(ms)
 4 | 12:00:00
 5 | 12:00:00
 --- finds
-error data: type_coercion
-caused by
-Execution error: Cannot access field at argument 1: type Time32(ms) is not Struct, Map, or Null
+diverged: 5 source, 5 target, 3 equal, 2 value_mismatch
+column t: differs in 2
+kind           | side | id:Int64 | changed_columns | source_t:Time32(ms) | target_t:Time32(ms) | unreadable
+value_mismatch | both | 4        | [t]             | NULL                | 12:00:00            | [{side: source, column: t, text: noon}]
+value_mismatch | both | 5        | [t]             | NULL                | 12:00:00            | [{side: source, column: t, text: 12:00:00.0001}]
 
 === finer digits than the type, with a tolerance
 $ tieout diff source.csv target.parquet --key id --tolerance at=1ms

@@ -117,7 +117,7 @@ id:int64, v:utf8
 NULL | b
 --- finds
 diverged: 2 source, 2 target, 2 missing_in_target, 2 missing_in_source
-note: 1 key stands more than once on a side; its rows were paired off one by one
+note: 1 key stands more than once on a side; rows of one key pair off one by one
 kind              | side   | id:Int64 | changed_columns | source_v:Utf8 | target_v:Utf8 | unreadable
 missing_in_target | source | NULL     | NULL            | b             | NULL          | [{side: source, column: id, text: x}]
 missing_in_source | target | NULL     | NULL            | NULL          | b             | NULL
@@ -298,7 +298,7 @@ missing_in_target | source | NULL                | NULL            | b          
 missing_in_source | target | 1.51                | NULL            | NULL          | b             | NULL
 
 === JSON against typed
-Numbers of NDJSON are read by value, too.
+A number with a fraction is a float in JSON, and the empty text is none but itself.
 $ tieout diff source.ndjson target.parquet --key id
 --- source.ndjson
 {"id": 1, "v": 1.50, "s": "a", "b": true}
@@ -310,9 +310,14 @@ id:int64, v:decimal(12,2), s:utf8, b:bool
 2 | 1.50 | NULL | true
 3 | NULL | NULL | NULL
 --- finds
-error data: type_coercion
-caused by
-Execution error: Cannot access field at argument 1: type Utf8View is not Struct, Map, or Null
+diverged: 3 source, 3 target, 1 equal, 2 value_mismatch
+column v: differs in 1
+column s: differs in 1
+column b: differs in 1
+note: column `v`: Float64 against Decimal128(12, 2) is compared as the nearest Float64
+kind           | side | id:Int64 | changed_columns | source_v:Float64 | target_v:Decimal128(12, 2) | source_s:Utf8 | target_s:Utf8 | source_b:Boolean | target_b:Boolean | unreadable
+value_mismatch | both | 2        | [v, b]          | 1.505            | 1.50                       | NULL          | NULL          | false            | true             | NULL
+value_mismatch | both | 3        | [s]             | NULL             | NULL                       | ''            | NULL          | NULL             | NULL             | NULL
 
 === a declared type goes before the other side's
 $ tieout diff source.csv target.parquet --key id --source-option 'columns.v=decimal(12,3)'

@@ -111,8 +111,11 @@ id:int64, v:decimal(38,38)
 2 | 0.99999999999999999999999999999999999998
 3 | 0.00000000000000000000000000000000000000
 --- finds
-error config: `v` is Utf8: only numbers and times have a tolerance
-hint: give the column a type under `columns:` of the dataset, or remove the tolerance
+diverged: 3 source, 3 target, 2 equal, 1 value_mismatch
+column v: differs in 1
+column v: is within tolerance in 1
+kind           | side | id:Int64 | changed_columns | source_v:Decimal256(76, 0) | target_v:Decimal128(38, 38)              | unreadable
+value_mismatch | both | 2        | [v]             | 1                          | 0.99999999999999999999999999999999999998 | NULL
 
 === too wide for any decimal type, as a key
 $ tieout diff source.parquet target.parquet --key k

@@ -14,7 +14,7 @@ id:int64, v:utf8
 2 | c
 --- finds
 reconciled: 3 source, 3 target, 3 equal
-note: 1 key stands more than once on a side; its rows were paired off one by one
+note: 1 key stands more than once on a side; rows of one key pair off one by one
 
 === each row left over, on either side
 No fan-out: three against two are three and two, never six.
@@ -97,7 +97,7 @@ id:int64, v:utf8
 2 | c
 --- finds
 diverged: 3 source, 2 target, 3 missing_in_target, 2 missing_in_source
-note: 2 keys stand more than once on a side; their rows were paired off one by one
+note: 2 keys stand more than once on a side; rows of one key pair off one by one
 kind              | side   | id:Int64 | changed_columns | source_v:Utf8 | target_v:Utf8 | unreadable
 missing_in_target | source | 1        | NULL            | a             | NULL          | NULL
 missing_in_target | source | 1        | NULL            | a             | NULL          | NULL
@@ -121,7 +121,7 @@ id:int64, v:decimal(12,2)
 --- finds
 reconciled: 3 source, 3 target, 3 equal
 column v: is within tolerance in 2
-note: 1 key stands more than once on a side; its rows were paired off one by one
+note: 1 key stands more than once on a side; rows of one key pair off one by one
 
 === within a tolerance, not all of them
 $ tieout diff source.parquet target.parquet --key id --tolerance v=0.05
@@ -157,7 +157,7 @@ id:int64, v:int64, w:utf8
 --- finds
 reconciled: 2 source, 2 target, 2 equal
 column v: is within tolerance in 2
-note: 1 key stands more than once on a side; its rows were paired off one by one
+note: 1 key stands more than once on a side; rows of one key pair off one by one
 
 === several tolerances
 $ tieout diff source.parquet target.parquet --key id --tolerance v=1,w=1

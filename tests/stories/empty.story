@@ -34,7 +34,7 @@ id:int64, v:utf8
 id:int64, v:utf8
 --- finds
 diverged: 2 source, 0 target, 2 missing_in_target
-note: 1 key stands more than once on a side; its rows were paired off one by one
+note: 1 key stands more than once on a side; rows of one key pair off one by one
 kind              | side   | id:Int64 | changed_columns | source_v:Utf8 | target_v:Utf8 | unreadable
 missing_in_target | source | 1        | NULL            | a             | NULL          | NULL
 missing_in_target | source | 1        | NULL            | a             | NULL          | NULL

@@ -136,5 +136,5 @@ id:int64, v:int64
 id:int64, v:int64
 1 | 1
 --- finds
-error sql: tieout.yaml:10:20: No field named vv. Did you mean 'erp.v'?
-Valid fields are erp.id, erp.v. (rule flags, side source)
+error sql: tieout.yaml:10:20: there is no column `vv` (rule flags, side source)
+hint: did you mean `v`?

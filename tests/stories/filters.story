@@ -107,8 +107,8 @@ id:int64, only_here:int64
 id:int64
 1
 --- finds
-error sql: No field named only_here.
-Valid fields are target.id. (side target, expression only_here = 1)
+error sql: there is no column `only_here` (side target, expression only_here = 1)
+hint: the columns are `id`
 
 === late rows are left out
 The row of the year 2999 is not settled yet; NULL is.
@@ -134,6 +134,11 @@ id:int64, at:timestamp(us,UTC), v:int64
 1 | 2026-03-01T12:00:00Z | 1
 3 | NULL                 | 4
 --- finds
+diverged: 2 source, 2 target, 1 equal, 1 value_mismatch
+column v: differs in 1
+note: rows whose `at` is later than MOMENT are left out on both sides
+kind           | side | id:Int64 | changed_columns | source_v:Int64 | target_v:Int64 | unreadable
+value_mismatch | both | 3        | [v]             | 3              | 4              | NULL
 
 === settled by text of a CSV file
 $ tieout run
@@ -156,6 +161,10 @@ id,at
 id:int64, at:timestamp(us)
 1 | 2026-03-01T12:00:00
 --- finds
+diverged: 2 source, 1 target, 1 equal, 1 missing_in_target
+note: rows whose `at` is later than MOMENT are left out on both sides
+kind              | side   | id:Int64 | changed_columns | source_at:Timestamp(µs) | target_at:Timestamp(µs) | unreadable
+missing_in_target | source | 3        | NULL            | NULL                    | NULL                    | [{side: source, column: at, text: soon}]
 
 === settled by no time
 $ tieout run

@@ -152,3 +152,38 @@ diverged: 3 source, 3 target, 2 equal, 1 missing_in_target, 1 missing_in_source
 kind              | side   | v:Float64 | changed_columns | unreadable
 missing_in_source | target | 1.0       | NULL            | NULL
 missing_in_target | source | NaN       | NULL            | NULL
+
+=== f32 against a decimal
+The f32 next to 0.1 is no f64 next to 0.1.
+$ tieout diff source.parquet target.parquet --key id
+--- source.parquet
+id:int64, v:float32
+1 | 0.5
+2 | 0.1
+--- target.parquet
+id:int64, v:decimal(12,2)
+1 | 0.50
+2 | 0.10
+--- finds
+diverged: 2 source, 2 target, 1 equal, 1 value_mismatch
+column v: differs in 1
+note: column `v`: Float32 against Decimal128(12, 2) is compared as the nearest Float64
+kind           | side | id:Int64 | changed_columns | source_v:Float32 | target_v:Decimal128(12, 2) | unreadable
+value_mismatch | both | 2        | [v]             | 0.1              | 0.10                       | NULL
+
+=== a key that is a float here and a decimal there
+$ tieout diff source.parquet target.parquet --key k
+--- source.parquet
+k:float64, v:int64
+0.1 | 1
+0.3 | 2
+--- target.parquet
+k:decimal(12,2), v:int64
+0.10 | 1
+0.20 | 2
+--- finds
+diverged: 2 source, 2 target, 1 equal, 1 missing_in_target, 1 missing_in_source
+note: column `k`: Float64 against Decimal128(12, 2) is compared as the nearest Float64
+kind              | side   | k:Float64 | changed_columns | source_v:Int64 | target_v:Int64 | unreadable
+missing_in_source | target | 0.2       | NULL            | NULL           | 2              | NULL
+missing_in_target | source | 0.3       | NULL            | 2              | NULL           | NULL

@@ -150,3 +150,17 @@ id,v
 --- finds
 error not_found: no file matches source/*.csv (side source, dataset source/*.csv)
 hint: listed were the files below source; names starting with `_` or `.` are passed over
+
+=== a partition that stands in the file, too
+$ tieout diff source target.parquet --key id
+--- source/day=2026-03-01/a.parquet
+id:int64, day:utf8
+1 | 2026-03-02
+--- target.parquet
+id:int64, day:utf8
+1 | 2026-03-01
+--- finds
+diverged: 1 source, 1 target, 1 value_mismatch
+column day: differs in 1
+kind           | side | id:Int64 | changed_columns | source_day:Utf8 | target_day:Utf8 | unreadable
+value_mismatch | both | 1        | [day]           | 2026-03-02      | 2026-03-01      | NULL

@@ -51,6 +51,7 @@ chapters! {
     folders
     incomparable
     integers
+    keys
     names
     nested
     no_key

@@ -172,17 +172,45 @@ twin:int64, place:int64, ordinal:int64, single:int64, here:int64, there:int64, s
 1 | 2 | 1 | 1 | 1 | 1 | 1 | 1 | 1 | 1 | 2
 2 | 1 | 1 | 1 | 1 | 1 | 1 | 1 | 1 | 2 | 1
 --- finds
-error sql: Schema contains qualified field name source_rows.twin and unqualified field name twin which would be ambiguous
+diverged: 3 source, 3 target, 1 equal, 1 value_mismatch, 2 duplicate_key
+column key0: differs in 1
+kind           | side   | twin:Int64 | changed_columns | source_place:Int64 | target_place:Int64 | source_ordinal:Int64 | target_ordinal:Int64 | source_single:Int64 | target_single:Int64 | source_here:Int64 | target_here:Int64 | source_there:Int64 | target_there:Int64 | source_side:Int64 | target_side:Int64 | source_slot:Int64 | target_slot:Int64 | source_in_source:Int64 | target_in_source:Int64 | source_key0:Int64 | target_key0:Int64 | source_differs0:Int64 | target_differs0:Int64 | unreadable
+duplicate_key  | source | 1          | NULL            | 2                  | NULL               | 1                    | NULL                 | 1                   | NULL                | 1                 | NULL              | 1                  | NULL               | 1                 | NULL              | 1                 | NULL              | 1                      | NULL                   | 1                 | NULL              | 1                     | NULL                  | NULL
+duplicate_key  | target | 1          | NULL            | NULL               | 2                  | NULL                 | 1                    | NULL                | 1                   | NULL              | 1                 | NULL               | 1                  | NULL              | 1                 | NULL              | 1                 | NULL                   | 1                      | NULL              | 1                 | NULL                  | 2                     | NULL
+value_mismatch | both   | 2          | [key0]          | 1                  | 1                  | 1                    | 1                    | 1                   | 1                   | 1                 | 1                 | 1                  | 1                  | 1                 | 1                 | 1                 | 1                 | 1                      | 1                      | 1                 | 2                 | 1                     | 1                     | NULL
+
+=== aliases that the engine uses inside
+$ tieout diff source.parquet target.parquet --key s --tolerance t=1 --trim k
+--- source.parquet
+s:int64, t:int64, k:utf8, T:int64, source:int64, target:int64
+1 | 1 | a | 1 | 1 | 1
+2 | 1 | a | 1 | 1 | 1
+2 | 1 | a | 1 | 1 | 1
+--- target.parquet
+s:int64, t:int64, k:utf8, T:int64, source:int64, target:int64
+1 | 2 | ' a' | 1 | 1 | 1
+2 | 2 | b    | 1 | 2 | 1
+2 | 1 | a    | 1 | 1 | 1
+--- finds
+diverged: 3 source, 3 target, 2 equal, 2 duplicate_key
+column t: is within tolerance in 1
+kind          | side   | s:Int64 | changed_columns | source_t:Int64 | target_t:Int64 | source_k:Utf8 | target_k:Utf8 | source_T:Int64 | target_T:Int64 | source_source:Int64 | target_source:Int64 | source_target:Int64 | target_target:Int64 | unreadable
+duplicate_key | target | 2       | NULL            | NULL           | 2              | NULL          | b             | NULL           | 1              | NULL                | 2                   | NULL                | 1                   | NULL
+duplicate_key | source | 2       | NULL            | 1              | NULL           | a             | NULL          | 1              | NULL           | 1                   | NULL                | 1                   | NULL                | NULL
 
 === names that the engine uses inside, without a key
 $ tieout diff source.parquet target.parquet
 --- source.parquet
-twin:int64, ordinal:int64, side:int64, v:float64, v#cmp:int64
+twin:int64, ordinal:int64, side:int64, v:float64, K:int64
 1 | 1 | 1 | -0.0 | 1
 1 | 1 | 1 | -0.0 | 1
 --- target.parquet
-twin:int64, ordinal:int64, side:int64, v:float64, v#cmp:int64
+twin:int64, ordinal:int64, side:int64, v:float64, K:int64
 1 | 1 | 1 | 0.0 | 1
 1 | 1 | 2 | 0.0 | 1
 --- finds
-error sql: Schema contains qualified field name source."v#cmp" and unqualified field name "v#cmp" which would be ambiguous (side source)
+diverged: 2 source, 2 target, 1 equal, 1 missing_in_target, 1 missing_in_source
+note: column `side` is written as `key_side`, for `side` has another meaning there
+kind              | side   | twin:Int64 | ordinal:Int64 | key_side:Int64 | v:Float64 | K:Int64 | changed_columns | unreadable
+missing_in_target | source | 1          | 1             | 1              | -0.0      | 1       | NULL            | NULL
+missing_in_source | target | 1          | 1             | 2              | 0.0       | 1       | NULL            | NULL

@@ -57,9 +57,14 @@ id:int64, d:list(decimal(20,4)), i:largelist(int64), f:list(float64), t:list(tim
 1 | ["1.5000"] | [1] | [-0.0] | ["2026-03-01T12:00:00.123456"]
 2 | ["1.5001"] | [2] | [2.0]  | ["2026-03-01T12:00:00.124000"]
 --- finds
-error data: type_coercion
-caused by
-Execution error: Cannot access field at argument 1: type List(Timestamp(ms)) is not Struct, Map, or Null
+diverged: 2 source, 2 target, 1 equal, 1 value_mismatch
+column d: differs in 1
+column i: differs in 1
+column f: differs in 1
+column t: differs in 1
+note: column `t`: Timestamp(ms) against Timestamp(µs) is compared in milliseconds, rounded down
+kind           | side | id:Int64 | changed_columns | source_d:List(Decimal128(12, 2)) | target_d:List(Decimal128(20, 4)) | source_i:List(Int32) | target_i:List(Int64) | source_f:List(Float64) | target_f:List(Float64) | source_t:List(Timestamp(ms)) | target_t:List(Timestamp(µs)) | unreadable
+value_mismatch | both | 2        | [d, i, f, t]    | [1.50]                           | [1.5001]                         | [1]                  | [2]                  | [1.0]                  | [2.0]                  | [2026-03-01T12:00:00.123]    | [2026-03-01T12:00:00.124]    | NULL
 
 === structs by name of the field
 $ tieout diff source.parquet target.parquet --key id
@@ -209,3 +214,21 @@ column v: differs in 1
 column w: differs in 1
 kind           | side | id:Int64 | changed_columns | source_v:List(Utf8) | target_v:List(Utf8) | source_w:Struct("a": Utf8) | target_w:Struct("a": Utf8) | unreadable
 value_mismatch | both | 2        | [v, w]          | [a]                 | [b]                 | {a: x}                     | {a: y}                     | NULL
+
+=== JSON against Parquet
+$ tieout diff source.ndjson target.parquet --key id
+--- source.ndjson
+{"id": 1, "l": [1, 2], "o": {"b": "x", "a": 1}, "e": []}
+{"id": 2, "l": null, "o": {"a": 2}, "e": []}
+{"id": 3}
+--- target.parquet
+id:int64, l:list(int32), o:struct(a:int64,b:utf8), e:list(int64)
+1 | [1, 2] | {"a": 1, "b": "x"}  | []
+2 | []     | {"a": 2, "b": null} | [1]
+3 | NULL   | NULL                | NULL
+--- finds
+diverged: 3 source, 3 target, 2 equal, 1 value_mismatch
+column l: differs in 1
+column e: differs in 1
+kind           | side | id:Int64 | changed_columns | source_l:List(Int64) | target_l:List(Int32) | source_o:Struct("b": Utf8, "a": Int64) | target_o:Struct("a": Int64, "b": Utf8) | source_e:List(Utf8) | target_e:List(Int64) | unreadable
+value_mismatch | both | 2        | [l, e]          | NULL                 | []                   | {b: NULL, a: 2}                        | {a: 2, b: NULL}                        | []                  | [1]                  | NULL

@@ -20,6 +20,7 @@ id:int64, v:int64
 --- finds
 reconciled: 2 source, 2 target, 1 equal, 1 value_mismatch
 column v: differs in 1
+note: divergences: 1, within the budget of 1 rows
 kind           | side | id:Int64 | changed_columns | source_v:Int64 | target_v:Int64 | unreadable
 value_mismatch | both | 2        | [v]             | 2              | 3              | NULL
 
@@ -67,6 +68,7 @@ id:int64, v:int64
 rule half
 reconciled: 2 source, 2 target, 1 equal, 1 value_mismatch
 column v: differs in 1
+note: divergences: 1, within the budget of a rate of 0.5
 kind           | side | id:Int64 | changed_columns | source_v:Int64 | target_v:Int64 | unreadable
 value_mismatch | both | 2        | [v]             | 2              | 3              | NULL
 rule less

@@ -114,9 +114,11 @@ id:int64, t:time64(ns)
 2 | 12:00:00.501
 3 | 23:59:59.999999999
 --- finds
-error data: type_coercion
-caused by
-Execution error: Cannot access field at argument 1: type Time32(ms) is not Struct, Map, or Null
+diverged: 3 source, 3 target, 2 equal, 1 value_mismatch
+column t: differs in 1
+note: column `t`: Time32(ms) against Time64(ns) is compared in milliseconds, rounded down
+kind           | side | id:Int64 | changed_columns | source_t:Time32(ms) | target_t:Time64(ns) | unreadable
+value_mismatch | both | 2        | [t]             | 12:00:00.500        | 12:00:00.501        | NULL
 
 === durations
 $ tieout diff source.arrow target.arrow --key id
@@ -164,3 +166,34 @@ diverged: 1 source, 1 target, 1 equal
 column t: Timestamp(ms) in source, Int64 in target
 kind            | side | id:Int64 | changed_columns | unreadable
 schema_mismatch | both | NULL     | [t]             | NULL
+
+=== a date that nanoseconds cannot reach
+The end of time in many systems, against a column of pandas.
+$ tieout diff source.parquet target.parquet --key id
+--- source.parquet
+id:int64, d:date32
+1 | 9999-12-31
+2 | 2026-03-01
+--- target.parquet
+id:int64, d:timestamp(ns)
+1 | 2261-12-31T00:00:00
+2 | 2026-03-01T00:00:00
+--- finds
+error data: the value 2932896 of Date32 does not fit into Timestamp(ns) (dataset source.parquet, side source)
+hint: compare the column in another type, with an expression on each side
+
+=== intervals
+$ tieout diff source.arrow target.arrow --key id
+--- source.arrow
+id:int64, i:interval
+1 | 1 month
+2 | 1 month
+--- target.arrow
+id:int64, i:interval
+1 | 1 month
+2 | 30 days
+--- finds
+diverged: 2 source, 2 target, 1 equal, 1 value_mismatch
+column i: differs in 1
+kind           | side | id:Int64 | changed_columns | source_i:Utf8 | target_i:Utf8 | unreadable
+value_mismatch | both | 2        | [i]             | 1 mons        | 30 days       | NULL

@@ -303,3 +303,37 @@ id:int64, v:int64
 --- finds
 error usage: the tolerance `-2` is negative (flag --tolerance)
 hint: a tolerance is a distance: write it without the sign
+
+=== text that is wider than the type
+$ tieout diff source.csv target.parquet --key id --tolerance v=1
+--- source.csv
+id,v
+1,1000000000000000000000000000000000000000000000000000000000001
+2,1000000000000000000000000000000000000000000000000000000000002
+--- target.parquet
+id:int64, v:decimal256(76,0)
+1 | 1000000000000000000000000000000000000000000000000000000000000
+2 | 1000000000000000000000000000000000000000000000000000000000000
+--- finds
+diverged: 2 source, 2 target, 1 equal, 1 value_mismatch
+column v: differs in 1
+column v: is within tolerance in 1
+kind           | side | id:Int64 | changed_columns | source_v:Decimal256(76, 0)                                    | target_v:Decimal256(76, 0)                                    | unreadable
+value_mismatch | both | 2        | [v]             | 1000000000000000000000000000000000000000000000000000000000002 | 1000000000000000000000000000000000000000000000000000000000000 | NULL
+
+=== a fraction that is longer than the type's
+$ tieout diff source.csv target.parquet --key id --tolerance v=1
+--- source.csv
+id,v
+1,1.00000000000000000000000000000000000000000000000001
+2,2.00000000000000000000000000000000000000000000000002
+--- target.parquet
+id:int64, v:decimal256(76,50)
+1 | 0.00000000000000000000000000000000000000000000000001
+2 | 1.00000000000000000000000000000000000000000000000001
+--- finds
+diverged: 2 source, 2 target, 1 equal, 1 value_mismatch
+column v: differs in 1
+column v: is within tolerance in 1
+kind           | side | id:Int64 | changed_columns | source_v:Decimal256(76, 50)                          | target_v:Decimal256(76, 50)                          | unreadable
+value_mismatch | both | 2        | [v]             | 2.00000000000000000000000000000000000000000000000002 | 1.00000000000000000000000000000000000000000000000001 | NULL

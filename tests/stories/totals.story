@@ -167,7 +167,7 @@ a,n/a
 g:utf8, amount:decimal(12,2)
 a | 1.50
 --- finds
-error data: tieout.yaml:5:3: `n/a` in erp.amount cannot be read as decimal(12, 2) (rule sums, side source)
+error data: tieout.yaml:5:3: `n/a` in erp.amount cannot be read as decimal(12, 2) (rule sums, dataset erp, side source)
 hint: declare a type that holds every cell of the column, or leave its type out
 
 === floats, and times of day

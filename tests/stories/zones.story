@@ -79,16 +79,18 @@ $ tieout diff source.parquet target.parquet --key id --timezone at=Europe/Berlin
 id:int64, at:date32
 1 | 2026-03-01
 2 | 2026-03-01
+3 | 2026-03-01
 --- target.parquet
 id:int64, at:timestamp(us,UTC)
 1 | 2026-02-28T23:00:00Z
 2 | 2026-03-01T00:00:00Z
+3 | 2026-02-28T23:00:00.5Z
 --- finds
-diverged: 2 source, 2 target, 1 equal, 1 value_mismatch
-column at: differs in 1
-note: column `at`: Timestamp(s, "UTC") against Timestamp(µs, "UTC") is compared in seconds, rounded down
+diverged: 3 source, 3 target, 1 equal, 2 value_mismatch
+column at: differs in 2
 kind           | side | id:Int64 | changed_columns | source_at:Date32 | target_at:Timestamp(µs, "UTC") | unreadable
 value_mismatch | both | 2        | [at]            | 2026-03-01       | 2026-03-01T00:00:00Z           | NULL
+value_mismatch | both | 3        | [at]            | 2026-03-01       | 2026-02-28T23:00:00.500Z       | NULL
 
 === a wall clock that did not exist, and one that came twice
 Clocks went forward on 2026-03-29 at 02:00, back on 2026-10-25 at 03:00.

@@ -81,8 +81,9 @@ impl Bucket<'_> {
         let objects = self.below(key, display).await?;
         let objects: Vec<Object> = objects.into_iter().filter(|object| !is_hidden(&object.relative)).collect();
         if objects.is_empty() {
-            return Err(Error::new(ErrorKind::NotFound, format!("there is no object at {display} or below it"))
-                .hint("names starting with `_` or `.` are passed over"));
+            return Err(Error::new(ErrorKind::NotFound, format!("there is no object at {display} or below it")).hint(
+                "check the name: upper and lower case differ, and names starting with `_` or `.` are passed over",
+            ));
         }
         refuse_foreign(&objects, kind)?;
         Ok(objects)

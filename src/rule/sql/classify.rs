@@ -8,15 +8,14 @@ use crate::project::model::Tolerance;
 use crate::rule::common::is_nested;
 use crate::rule::plan::{ColumnPlan, MatchPlan};
 use crate::rule::portable;
-use crate::rule::sql::side::side_sql;
-use crate::rule::sql::{Dialect, Item, Parts, compared, field, ident, indented, literal, render};
+use crate::rule::sql::{Dialect, Item, Parts, compared, field, ident, literal, readable, render};
 use crate::side::{BySide, Side};
 
 /// A column in the statement that classifies what is left over.
 #[derive(Debug, Clone, Serialize)]
-struct Compared {
+pub struct Compared {
     /// True where the cells of `s` and `t` differ, beyond a tolerance.
-    differs: String,
+    pub differs: String,
     /// Its opposite.
     equal_or_near: String,
     tolerated: bool,
@@ -28,18 +27,31 @@ impl From<Compared> for minijinja::Value {
     }
 }
 
-fn same(column: &str) -> String {
-    format!("(s.{column} IS NOT DISTINCT FROM t.{column})")
+/// What the rows of both sides go by: never by a column's name, or `s.id` might be the field of a struct `s`.
+pub fn aliases(plan: &MatchPlan) -> BySide<String> {
+    BySide::new(unlike_columns(plan, "s"), unlike_columns(plan, "t"))
+}
+
+fn unlike_columns(plan: &MatchPlan, name: &str) -> String {
+    let mut name = name.to_string();
+    while plan.key.iter().chain(&plan.values).any(|column| column.name.eq_ignore_ascii_case(&name)) {
+        name.push('_');
+    }
+    name
+}
+
+fn same(column: &str, rows: &BySide<String>) -> String {
+    format!("({}.{column} IS NOT DISTINCT FROM {}.{column})", rows.source, rows.target)
 }
 
 /// Cells are equal if what is compared and what could not be read agree.
-fn equal(column: &ColumnPlan) -> String {
-    let parts: Vec<String> = Parts::of(column).compared().iter().map(|part| same(part)).collect();
+fn equal(column: &ColumnPlan, rows: &BySide<String>) -> String {
+    let parts: Vec<String> = Parts::of(column).compared().iter().map(|part| same(part, rows)).collect();
     parts.join(" AND ")
 }
 
 /// Cells differ, but within the tolerance. NULL and unreadable cells are never near.
-fn near(column: &ColumnPlan, dialect: Dialect) -> Option<String> {
+fn near(column: &ColumnPlan, dialect: Dialect, rows: &BySide<String>) -> Option<String> {
     let tolerance = column.tolerance.as_ref()?;
     let parts = Parts::of(column);
     let value = match (&parts.wide, column.common.by_value) {
@@ -47,7 +59,7 @@ fn near(column: &ColumnPlan, dialect: Dialect) -> Option<String> {
         (None, true) => parts.own.clone(),
         (None, false) => parts.cmp.clone(),
     };
-    let (s, t) = (format!("s.{value}"), format!("t.{value}"));
+    let (s, t) = (format!("{}.{value}", rows.source), format!("{}.{value}", rows.target));
     let within = match dialect {
         Dialect::Portable => portable::within(&s, &t, tolerance, &column.common.data_type),
         Dialect::Engine => {
@@ -68,21 +80,23 @@ pub fn classify_sql(plan: &MatchPlan) -> Result<String> {
     classify(plan, Dialect::Engine, BySide::default(), false)
 }
 
-/// The whole rule as one statement that a person reads: both sides, what diverges, under the rule's own names.
-pub fn rule_sql(plan: &MatchPlan, dialect: Dialect) -> Result<String> {
-    let sides = BySide::new(Side::Source, Side::Target).try_map(|side, _| side_sql(plan, side, dialect))?;
-    classify(plan, dialect, sides, true)
-}
-
-fn classify(plan: &MatchPlan, dialect: Dialect, sql: BySide<String>, readable: bool) -> Result<String> {
+/// `readable`: the whole rule as one statement, see `readable`.
+pub fn classify(plan: &MatchPlan, dialect: Dialect, sql: BySide<String>, readable: bool) -> Result<String> {
     let keys = compared(&plan.key);
     let all: Vec<String> = keys.iter().cloned().chain(compared(&plan.values)).collect();
+    let rows = aliases(plan);
+    // DataFusion knows no range over bytes, which is what a window has by default.
+    let frame = if dialect == Dialect::Engine { " ROWS UNBOUNDED PRECEDING" } else { "" };
     let common = context! {
+        frame, s => rows.source.clone(), t => rows.target.clone(), k => unlike_columns(plan, "k"),
         readable, keys, all,
-        source_sql => indented(&sql.source),
-        target_sql => indented(&sql.target),
+        source_sql => sql.source,
+        target_sql => sql.target,
         tie => ties(plan),
-        order => order(plan),
+        order => readable::order(plan),
+        shown => readable::keys(plan),
+        flagged => readable::flagged(plan),
+        cells => readable::cells(plan).into_iter().map(|(_, name)| ident(&name)).collect::<Vec<_>>(),
     };
     if !plan.keyed {
         let fields = |side| fields(plan, dialect, readable, Some(side));
@@ -94,7 +108,7 @@ fn classify(plan: &MatchPlan, dialect: Dialect, sql: BySide<String>, readable: b
     let exact: Vec<String> = exact.iter().flat_map(|column| Parts::of(column).compared()).collect();
     let near_order: Vec<String> =
         toleranced.iter().map(|column| Parts::of(column)).map(|p| p.wide.unwrap_or(p.cmp)).collect();
-    let columns: Vec<Compared> = plan.values.iter().map(|column| compared_column(column, dialect)).collect();
+    let columns: Vec<Compared> = plan.values.iter().map(|column| compared_column(column, dialect, &rows)).collect();
     let slots = if readable || exact.is_empty() { Vec::new() } else { vec!["\"#slot\""] };
     render(
         "classify",
@@ -105,13 +119,17 @@ fn classify(plan: &MatchPlan, dialect: Dialect, sql: BySide<String>, readable: b
     )
 }
 
-fn compared_column(column: &ColumnPlan, dialect: Dialect) -> Compared {
-    let equal = equal(column);
-    let equal_or_near = match near(column, dialect) {
-        Some(near) => format!("(({equal}) OR {near})"),
+pub fn compared_column(column: &ColumnPlan, dialect: Dialect, rows: &BySide<String>) -> Compared {
+    let (equal, near) = (equal(column, rows), near(column, dialect, rows));
+    let equal_or_near = match &near {
+        Some(near) => format!("(\n  {equal}\n  OR {near}\n)"),
         None => format!("({equal})"),
     };
-    Compared { differs: format!("NOT {equal_or_near}"), equal_or_near, tolerated: column.tolerance.is_some() }
+    let differs = match (Parts::of(column).compared().as_slice(), near) {
+        ([cell], None) => format!("({}.{cell} IS DISTINCT FROM {}.{cell})", rows.source, rows.target),
+        _ => format!("NOT {equal_or_near}"),
+    };
+    Compared { differs, equal_or_near, tolerated: column.tolerance.is_some() }
 }
 
 /// Own columns that tell identical rows apart, so that which of them is left over does not depend on chance.
@@ -124,36 +142,25 @@ fn ties(plan: &MatchPlan) -> Vec<String> {
         .collect()
 }
 
-fn order(plan: &MatchPlan) -> Vec<String> {
-    let keys = plan.key.iter().map(|column| format!("{} NULLS FIRST", ident(&column.name)));
-    keys.chain(["\"kind\"".into(), "\"side\"".into(), "\"ordinal\"".into()]).collect()
-}
-
 /// The columns of the result. `only`: rows of one side alone, without a join.
 fn fields(plan: &MatchPlan, dialect: Dialect, readable: bool, only: Option<Side>) -> Vec<Item> {
     match readable {
         false => engine_fields(plan, only),
-        true => readable_fields(plan, dialect, only),
-    }
-}
-
-fn alias(side: Side) -> &'static str {
-    match side {
-        Side::Source => "s",
-        Side::Target => "t",
+        true => readable::fields(plan, dialect, only),
     }
 }
 
 fn engine_fields(plan: &MatchPlan, only: Option<Side>) -> Vec<Item> {
+    let rows = aliases(plan);
     let mut items = Vec::new();
     let mut push = |sql: String, name: String| items.push(Item { sql, name: ident(&name) });
     let either = |column: &str| match only {
-        Some(side) => format!("{}.{column}", alias(side)),
-        None => format!("coalesce(s.{column}, t.{column})"),
+        Some(side) => format!("{}.{column}", rows.get(side)),
+        None => format!("coalesce({}.{column}, {}.{column})", rows.source, rows.target),
     };
     let one = |side: Side, column: &str| match only {
         Some(present) if present != side => None,
-        _ => Some(format!("{}.{column}", alias(side))),
+        _ => Some(format!("{}.{column}", rows.get(side))),
     };
     for (side, name) in [(Side::Source, field::SOURCE_DIGEST), (Side::Target, field::TARGET_DIGEST)] {
         let digest = one(side, "\"#digest\"").unwrap_or_else(|| "arrow_cast(NULL, 'FixedSizeBinary(16)')".into());
@@ -173,51 +180,14 @@ fn engine_fields(plan: &MatchPlan, only: Option<Side>) -> Vec<Item> {
     for (i, column) in plan.values.iter().enumerate() {
         let parts = Parts::of(column);
         for side in Side::BOTH {
-            push(format!("{}.{}", alias(side), parts.own), field::own(side, i));
+            push(format!("{}.{}", rows.get(side), parts.own), field::own(side, i));
             if let Some(residue) = &parts.residue {
-                push(format!("{}.{residue}", alias(side)), field::residue(side, 'v', i));
+                push(format!("{}.{residue}", rows.get(side)), field::residue(side, 'v', i));
             }
         }
-        push(compared_column(column, Dialect::Engine).differs, field::differs(i));
-        if let Some(near) = near(column, Dialect::Engine) {
-            push(format!("NOT ({}) AND {near}", equal(column)), field::near(i));
-        }
-    }
-    items
-}
-
-fn readable_fields(plan: &MatchPlan, dialect: Dialect, only: Option<Side>) -> Vec<Item> {
-    let mut items = Vec::new();
-    for column in &plan.key {
-        let name = ident(&column.name);
-        let sql = match only {
-            Some(side) => format!("{}.{name}", alias(side)),
-            None => format!("coalesce(s.{name}, t.{name})"),
-        };
-        items.push(Item { sql, name });
-    }
-    if only.is_some() {
-        return items;
-    }
-    let changed: Vec<String> = plan
-        .values
-        .iter()
-        .map(|column| {
-            let differs = compared_column(column, dialect).differs;
-            format!(
-                "CASE WHEN s.\"#twin\" IS NOT NULL AND t.\"#twin\" IS NOT NULL AND {differs} THEN {} END",
-                literal(&column.name)
-            )
-        })
-        .collect();
-    if !changed.is_empty() {
-        items.push(Item { sql: format!("concat_ws(', ', {})", changed.join(", ")), name: "changed_columns".into() });
-    }
-    for column in &plan.values {
-        for side in Side::BOTH {
-            let name = ident(&column.name);
-            items
-                .push(Item { sql: format!("{}.{name}", alias(side)), name: ident(&format!("{side}_{}", column.name)) });
+        push(compared_column(column, Dialect::Engine, &rows).differs, field::differs(i));
+        if let Some(near) = near(column, Dialect::Engine, &rows) {
+            push(format!("NOT ({}) AND {near}", equal(column, &rows)), field::near(i));
         }
     }
     items

@@ -5,6 +5,8 @@
 
 mod classify;
 pub mod field;
+mod indent;
+mod readable;
 mod side;
 
 use minijinja::Environment;
@@ -13,8 +15,9 @@ use serde::Serialize;
 use crate::error::{Error, ErrorKind, Result};
 use crate::rule::plan::ColumnPlan;
 
-pub use classify::{classify_sql, rule_sql};
-pub use side::{digested_sql, from_clause, repeated_sql, side_sql};
+pub use classify::classify_sql;
+pub use readable::rule_sql;
+pub use side::{digested_sql, from_clause, repeated_sql, side_sql, typed_from};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dialect {
@@ -45,7 +48,9 @@ pub fn render(template: &str, values: minijinja::Value) -> Result<String> {
         "classify_rows" => include_str!("../../../queries/classify_rows.sql"),
         other => return Err(Error::new(ErrorKind::Internal, format!("there is no template {other}"))),
     };
-    let rendered = Environment::new().render_str(source, values);
+    let mut environment = Environment::new();
+    environment.add_filter("indented", |sql: &str, width: usize| indent::indented(sql, width));
+    let rendered = environment.render_str(source, values);
     let text =
         rendered.map_err(|error| Error::new(ErrorKind::Internal, format!("template {template}")).source(error))?;
     Ok(text.trim_start().to_string())
@@ -99,8 +104,4 @@ impl Parts {
 /// What is compared of all columns, in order.
 pub fn compared(columns: &[ColumnPlan]) -> Vec<String> {
     columns.iter().flat_map(|column| Parts::of(column).compared()).collect()
-}
-
-fn indented(sql: &str) -> String {
-    sql.lines().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n")
 }

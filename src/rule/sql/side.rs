@@ -1,20 +1,25 @@
 //! The statements that read one side: named as the source names it, filtered, each column brought to the common type.
 
-use datafusion::arrow::datatypes::{DataType, TimeUnit};
+use datafusion::arrow::datatypes::{DataType, Field, Schema, TimeUnit};
 use minijinja::context;
 
 use crate::error::Result;
-use crate::rule::common::{is_float, is_nested, is_text, plain};
+use crate::rule::common::{is_float, is_nested, is_number, is_text, plain};
 use crate::rule::plan::{ColumnPlan, Filter, MatchPlan, ReadFrom, Reading, SidePlan};
 use crate::rule::portable;
-use crate::rule::sql::{Dialect, Item, Parts, compared, ident, indented, literal, render};
+use crate::rule::resolve::text_of;
+use crate::rule::sql::{Dialect, Item, Parts, compared, ident, literal, render};
 use crate::side::Side;
 use crate::sql::type_text;
 
 /// What stands behind FROM: where columns are declared and an analyst's SQL reads them, a subquery that types them.
 pub fn from_clause(side: &SidePlan, dialect: Dialect) -> String {
+    let from = match dialect {
+        Dialect::Engine => &side.from,
+        Dialect::Portable => &side.portable,
+    };
     if side.declared.is_empty() {
-        return side.from.clone();
+        return from.clone();
     }
     let columns: Vec<Item> = side
         .columns
@@ -27,7 +32,22 @@ pub fn from_clause(side: &SidePlan, dialect: Dialect) -> String {
             None => vec![Item { sql: ident(name), name: ident(name) }],
         })
         .collect();
-    render("declared", context! { columns, from => side.from.clone() }).unwrap_or_else(|_| side.from.clone())
+    render("declared", context! { columns, from => from.clone() }).unwrap_or_else(|_| from.clone())
+}
+
+/// A table of text in plain SQL, each column as the type that is declared for it; other tables as they are.
+pub fn typed_from(table: &str, schema: &Schema) -> Result<String> {
+    let declared = |field: &Field| text_of(field).flatten().filter(|declared| !is_text(declared));
+    if schema.fields().iter().all(|field| declared(field).is_none()) {
+        return Ok(table.to_string());
+    }
+    let column = |field: &std::sync::Arc<Field>| {
+        let name = ident(field.name());
+        let sql = declared(field).map_or(name.clone(), |declared| portable::read_text(&name, &declared, None));
+        Item { sql, name }
+    };
+    let columns: Vec<Item> = schema.fields().iter().map(column).collect();
+    render("declared", context! { columns, from => table })
 }
 
 /// The statement that reads one side: keys, values and what is compared of them; in the engine with the row's digest.
@@ -42,17 +62,17 @@ pub fn side_sql(plan: &MatchPlan, side: Side, dialect: Dialect) -> Result<String
             (true, Dialect::Portable) => portable::trim(&base),
             _ => base,
         };
-        read.push(Item { sql: own(&base, reading, dialect), name: ident(&column.name) });
+        read.push(Item { sql: own(&base, reading, side_plan, dialect), name: ident(&column.name) });
         let parts = Parts::of(column);
         if let Some(residue) = parts.residue {
             read.push(Item { sql: residue_of(&base, reading, dialect), name: residue });
         }
-        if let (Some(wide), Some(data_type)) = (parts.wide, column.wide()) {
-            read.push(Item { sql: wide_of(&base, reading, &data_type, dialect), name: wide });
+        if let Some(wide) = parts.wide {
+            read.push(Item { sql: wide_of(&base, reading, column, dialect), name: wide });
         }
     }
     for (name, reading) in &side_plan.extra {
-        read.push(Item { sql: own(&base(reading, side_plan), reading, dialect), name: ident(name) });
+        read.push(Item { sql: own(&base(reading, side_plan), reading, side_plan, dialect), name: ident(name) });
     }
     let filters: Vec<String> = side_plan.filters.iter().map(|filter| filter_sql(filter, dialect)).collect();
     render(
@@ -72,7 +92,7 @@ pub fn side_sql(plan: &MatchPlan, side: Side, dialect: Dialect) -> Result<String
 pub fn digested_sql(plan: &MatchPlan, side: Side, rows: bool) -> Result<String> {
     let keys = compared(&plan.key);
     let all: Vec<String> = keys.iter().cloned().chain(compared(&plan.values)).collect();
-    let side_sql = indented(&side_sql(plan, side, Dialect::Engine)?);
+    let side_sql = side_sql(plan, side, Dialect::Engine)?;
     render("digested", context! { rows, keys, all, side_sql })
 }
 
@@ -91,11 +111,15 @@ fn base(reading: &Reading, side: &SidePlan) -> String {
     }
 }
 
-fn own(base: &str, reading: &Reading, dialect: Dialect) -> String {
-    match &reading.text_as {
-        Some(data_type) => read_text(base, data_type, reading.zone.as_deref(), dialect),
-        None => base.to_string(),
+fn own(base: &str, reading: &Reading, side: &SidePlan, dialect: Dialect) -> String {
+    let Some(data_type) = &reading.text_as else { return base.to_string() };
+    // The subquery has read it already.
+    if let (Dialect::Portable, ReadFrom::Column(name), None) = (dialect, &reading.from, &reading.zone) {
+        if *base == ident(&format!("{name}#raw")) && side.declared.contains(&(name.clone(), data_type.clone())) {
+            return ident(name);
+        }
     }
+    read_text(base, data_type, reading.zone.as_deref(), dialect)
 }
 
 fn read_text(base: &str, data_type: &DataType, zone: Option<&str>, dialect: Dialect) -> String {
@@ -114,17 +138,27 @@ fn residue_of(base: &str, reading: &Reading, dialect: Dialect) -> String {
         (Some(data_type), zone, Dialect::Engine) => {
             format!("text_residue({base}, {}{})", literal(&type_text(data_type)), zone_argument(zone.as_deref()))
         }
-        (Some(data_type), zone, Dialect::Portable) => portable::residue(base, data_type, zone.as_deref()),
+        // The text itself: the statement around drops it where it could be read.
+        (Some(_), _, Dialect::Portable) => base.to_string(),
         (None, Some(zone), Dialect::Engine) => format!("timezone_residue({base}, {})", literal(zone)),
         _ => "CAST(NULL AS VARCHAR)".to_string(),
     }
 }
 
-fn wide_of(base: &str, reading: &Reading, data_type: &DataType, dialect: Dialect) -> String {
-    match (&reading.text_as, dialect) {
-        (Some(_), _) => read_text(base, data_type, reading.zone.as_deref(), dialect),
-        (None, Dialect::Engine) => format!("to_common({base}, {})", literal(&type_text(data_type))),
-        (None, Dialect::Portable) => base.to_string(),
+fn wide_of(base: &str, reading: &Reading, column: &ColumnPlan, dialect: Dialect) -> String {
+    let zone = reading.zone.as_deref();
+    match (dialect, column.wide(), &column.tolerance) {
+        (Dialect::Engine, Some(data_type), _) if reading.text_as.is_some() => {
+            read_text(base, &data_type, zone, dialect)
+        }
+        (Dialect::Engine, Some(data_type), _) => format!("to_common({base}, {})", literal(&type_text(&data_type))),
+        (Dialect::Portable, _, Some(tolerance)) if reading.text_as.is_some() => {
+            portable::read_wide(base, &column.common.data_type, zone, tolerance)
+        }
+        (Dialect::Portable, _, Some(tolerance)) if is_number(&column.common.data_type) => {
+            format!("CAST({base} AS {})", portable::wide_number(&column.common.data_type, tolerance))
+        }
+        _ => base.to_string(),
     }
 }
 
@@ -160,8 +194,17 @@ fn compared_items(plan: &MatchPlan, side: Side, dialect: Dialect) -> Vec<Item> {
         if parts.cmp != parts.own {
             items.push(Item { sql: cmp(&parts.own, column, reading, dialect), name: parts.cmp });
         }
-        for part in parts.residue.into_iter().chain(parts.wide) {
-            items.push(Item { sql: part.clone(), name: part });
+        if let Some(residue) = parts.residue {
+            let sql = match dialect {
+                Dialect::Portable if reading.text_as.is_some() => {
+                    format!("CASE WHEN {} IS NULL THEN {residue} END", parts.own)
+                }
+                _ => residue.clone(),
+            };
+            items.push(Item { sql, name: residue });
+        }
+        if let Some(wide) = parts.wide {
+            items.push(Item { sql: wide.clone(), name: wide });
         }
     }
     items
@@ -211,7 +254,7 @@ fn normalised(mut sql: String, column: &ColumnPlan, dialect: Dialect) -> String 
     if column.normal.nfc {
         sql = match dialect {
             Dialect::Engine => format!("nfc({sql})"),
-            Dialect::Portable => format!("normalize({sql}, NFC)"),
+            Dialect::Portable => format!("nfc_normalize({sql})"),
         };
     }
     sql
@@ -225,7 +268,9 @@ fn cmp(own: &str, column: &ColumnPlan, reading: &Reading, dialect: Dialect) -> S
         Dialect::Engine if column.common.by_value => format!("value_bytes({own})"),
         Dialect::Engine if is_nested(data_type) => format!("canonical_value({value})"),
         Dialect::Engine if is_float(data_type) => format!("plain_float({value})"),
-        Dialect::Portable if matches!(plain(data_type), DataType::Map(..)) => format!("map_entries({value})"),
+        Dialect::Portable if matches!(plain(data_type), DataType::Map(..)) => {
+            format!("list_sort(map_entries({value}))")
+        }
         _ => value,
     }
 }
