@@ -1,6 +1,6 @@
 //! From `tieout.yaml` and `queries/*.sql` to a validated [`Project`], without opening any dataset.
 //!
-//! raw file --`yaml`--> [`raw`] --`datasets`, `rules`, `queries`--> [`model`]. Unknown keys are refused, and every error
+//! raw file --`yaml`--> `raw` --`datasets`, `rules`, `queries`--> [`model`]. Unknown keys are refused, and every error
 //! points at file, line and column.
 
 pub mod model;
