@@ -7,6 +7,7 @@ use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::catalog::streaming::StreamingTable;
 use datafusion::error::{DataFusionError, Result as DataFusionResult};
+use datafusion::execution::memory_pool::MemoryLimit;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::parquet::arrow::AsyncArrowWriter;
 use datafusion::parquet::basic::{Compression, ZstdLevel};
@@ -86,10 +87,12 @@ async fn sorted(
     table: &SchemaRef,
     sortable: SchemaRef,
     order: &[String],
-    batches: mpsc::Receiver<Result<RecordBatch>>,
+    mut batches: mpsc::Receiver<Result<RecordBatch>>,
     fetch: Option<usize>,
 ) -> Result<SendableRecordBatchStream> {
-    let handed_over = HandedOver { schema: sortable.clone(), batches: Mutex::new(Some(batches)) };
+    let head = batches.recv().await.transpose()?;
+    let ctx = sorting_session(ctx, head.as_ref());
+    let handed_over = HandedOver { schema: sortable.clone(), batches: Mutex::new(Some((head, batches))) };
     let source = StreamingTable::try_new(sortable, vec![Arc::new(handed_over)])?;
     let quoted = |name: &str| col(datafusion::common::Column::from_name(name));
     let mut by: Vec<_> = order.iter().map(|name| quoted(name).sort(true, true)).collect();
@@ -104,10 +107,22 @@ async fn sorted(
     Ok(frame.select(visible)?.execute_stream().await?)
 }
 
+/// The session, with batches of wide rows that hold fewer of them: a sort merges several at once.
+fn sorting_session(ctx: &SessionContext, head: Option<&RecordBatch>) -> SessionContext {
+    let config = ctx.copied_config();
+    let (Some(head), MemoryLimit::Finite(pool)) = (head, ctx.runtime_env().memory_pool.memory_limit()) else {
+        return ctx.clone();
+    };
+    let width = head.get_array_memory_size() / head.num_rows().max(1);
+    let rows = (pool / 64 / width.max(1)).max(16).min(config.batch_size());
+    SessionContext::new_with_config_rt(config.with_batch_size(rows), ctx.runtime_env())
+}
+
 /// Batches that another task makes, read once.
 struct HandedOver {
     schema: SchemaRef,
-    batches: Mutex<Option<mpsc::Receiver<Result<RecordBatch>>>>,
+    /// The first one, and where the others come from.
+    batches: Mutex<Option<(Option<RecordBatch>, mpsc::Receiver<Result<RecordBatch>>)>>,
 }
 
 impl std::fmt::Debug for HandedOver {
@@ -122,11 +137,14 @@ impl PartitionStream for HandedOver {
     }
 
     fn execute(&self, _: Arc<TaskContext>) -> SendableRecordBatchStream {
-        let receiver = self.batches.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
-        let stream = futures::stream::unfold(receiver, |receiver| async {
-            let mut receiver = receiver?;
-            let next: DataFusionResult<RecordBatch> = receiver.recv().await?.map_err(DataFusionError::from);
-            Some((next, Some(receiver)))
+        let batches = self.batches.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+        let stream = futures::stream::unfold(batches, |batches| async {
+            let (head, mut receiver) = batches?;
+            let next: DataFusionResult<RecordBatch> = match head {
+                Some(head) => Ok(head),
+                None => receiver.recv().await?.map_err(DataFusionError::from),
+            };
+            Some((next, Some((None, receiver))))
         });
         Box::pin(RecordBatchStreamAdapter::new(self.schema.clone(), stream.boxed()))
     }

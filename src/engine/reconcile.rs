@@ -193,8 +193,8 @@ impl Engine {
     ) -> Result<()> {
         let sql = classify_sql(plan)?;
         let mut groups = spool.into_groups(self.memory / GROUP_SHARE)?;
-        let ctx = self.classifying_session()?;
         while let Some(group) = groups.next_group()? {
+            let ctx = self.classifying_session(&group)?;
             for side in Side::BOTH {
                 let table = MemTable::try_new(groups.schema(side), vec![group.get(side).clone()])?;
                 ctx.register_table(format!("{side}_rows"), Arc::new(table))?;
@@ -212,22 +212,24 @@ impl Engine {
                     return Err(Error::new(ErrorKind::Output, "the divergences could not be handed over"));
                 }
             }
-            for side in Side::BOTH {
-                ctx.deregister_table(format!("{side}_rows"))?;
-            }
         }
         Ok(())
     }
 
     /// A session for the classifying statement: the same functions, its own tables, and half of the memory to itself. A
     /// group is small against that. An equal share for each of the statement's many sorts (FairSpillPool) would be less than
-    /// a batch of wide rows; here each takes what it needs.
-    fn classifying_session(&self) -> Result<SessionContext> {
+    /// a batch of wide rows; here each takes what it needs. Batches of wide rows hold fewer of them.
+    fn classifying_session(&self, group: &BySide<Vec<RecordBatch>>) -> Result<SessionContext> {
         let half = usize::try_from(self.memory / 8 * 3).unwrap_or(usize::MAX);
         let runtime = RuntimeEnvBuilder::from_runtime_env(&self.ctx.runtime_env())
             .with_memory_pool(Arc::new(GreedyMemoryPool::new(half)))
             .build_arc()?;
-        let ctx = SessionContext::new_with_config_rt(self.ctx.copied_config(), runtime);
+        let batches = || group.source.iter().chain(&group.target);
+        let rows = batches().map(RecordBatch::num_rows).sum::<usize>().max(1);
+        let width = batches().map(RecordBatch::get_array_memory_size).sum::<usize>() / rows;
+        let config = self.ctx.copied_config();
+        let batch_rows = (half / 64 / width.max(1)).max(16).min(config.batch_size());
+        let ctx = SessionContext::new_with_config_rt(config.with_batch_size(batch_rows), runtime);
         crate::sql::register(&ctx)?;
         Ok(ctx)
     }
