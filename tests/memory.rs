@@ -1,6 +1,6 @@
 //! `--memory`: past it a run gets slower, it is not killed, and finds the same.
 //!
-//! By default tables of a few hundred thousand rows against a small limit. The size that the promise is made for, with
+//! By default tables of a hundred thousand rows against a small limit. The size that the promise is made for, with
 //! some minutes and 10 GB of disk to spare, on an optimised build:
 //!
 //!     TIEOUT_TEST_ROWS=20000000 TIEOUT_TEST_MEMORY=512MiB TIEOUT_TEST_RSS_MIB=1024 cargo test --release --test all memory
@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::support::python;
 use crate::support::tieout::Tieout;
 
-const ROWS: u64 = 300_000;
+const ROWS: u64 = 100_000;
 
 fn setting(name: &str, default: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| default.to_string())
@@ -71,7 +71,7 @@ fn limit_mib() -> f64 {
 fn a_few_differences_in_a_large_table() {
     let tieout = Tieout::new();
     tables(&tieout, 1000);
-    let (rule, peak) = measured(&tieout, &setting("TIEOUT_TEST_MEMORY", "24MiB"), &[]);
+    let (rule, peak) = measured(&tieout, &setting("TIEOUT_TEST_MEMORY", "16MiB"), &[]);
     let expected = rows().div_ceil(1000);
     assert_eq!(rule["rows"]["value_mismatch"], expected, "{rule}");
     assert_eq!(rule["rows"]["equal"], rows() - expected);
@@ -82,7 +82,7 @@ fn a_few_differences_in_a_large_table() {
 fn every_row_differs() {
     let tieout = Tieout::new();
     tables(&tieout, 1);
-    let (rule, peak) = measured(&tieout, &setting("TIEOUT_TEST_MEMORY", "24MiB"), &[]);
+    let (rule, peak) = measured(&tieout, &setting("TIEOUT_TEST_MEMORY", "16MiB"), &[]);
     assert_eq!(rule["rows"]["value_mismatch"], rows(), "{rule}");
     assert_eq!(
         rule["columns"].as_array().unwrap().iter().find(|c| c["column"] == "n2").unwrap()["value_mismatch"],

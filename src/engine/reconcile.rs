@@ -9,7 +9,7 @@ use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::common::cast::{as_fixed_size_binary_array, as_uint64_array};
 use datafusion::datasource::MemTable;
 use datafusion::execution::SendableRecordBatchStream;
-use datafusion::execution::memory_pool::GreedyMemoryPool;
+use datafusion::execution::memory_pool::{GreedyMemoryPool, MemoryPool, UnboundedMemoryPool};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::physical_plan::execute_stream_partitioned;
 use datafusion::prelude::{DataFrame, SessionContext, col};
@@ -216,17 +216,22 @@ impl Engine {
         Ok(())
     }
 
-    /// A session for the classifying statement: the same functions, its own tables, and half of the memory to itself. A
-    /// group is small against that. An equal share for each of the statement's many sorts (FairSpillPool) would be less than
-    /// a batch of wide rows; here each takes what it needs. Batches of wide rows hold fewer of them.
+    /// A session for the classifying statement: the same functions, its own tables. A group of the size that was asked for
+    /// bounds what the statement takes, about half of the memory, so that its many sorts need no share each (a share would
+    /// be less than a batch of wide rows). Only a group that one key makes larger has to spill. Batches of wide rows hold
+    /// fewer of them.
     fn classifying_session(&self, group: &BySide<Vec<RecordBatch>>) -> Result<SessionContext> {
         let half = usize::try_from(self.memory / 8 * 3).unwrap_or(usize::MAX);
-        let runtime = RuntimeEnvBuilder::from_runtime_env(&self.ctx.runtime_env())
-            .with_memory_pool(Arc::new(GreedyMemoryPool::new(half)))
-            .build_arc()?;
         let batches = || group.source.iter().chain(&group.target);
         let rows = batches().map(RecordBatch::num_rows).sum::<usize>().max(1);
-        let width = batches().map(RecordBatch::get_array_memory_size).sum::<usize>() / rows;
+        let bytes = batches().map(RecordBatch::get_array_memory_size).sum::<usize>();
+        let pool: Arc<dyn MemoryPool> = match bytes as u64 <= 2 * self.memory / GROUP_SHARE {
+            true => Arc::new(UnboundedMemoryPool::default()),
+            false => Arc::new(GreedyMemoryPool::new(half)),
+        };
+        let runtime =
+            RuntimeEnvBuilder::from_runtime_env(&self.ctx.runtime_env()).with_memory_pool(pool).build_arc()?;
+        let width = bytes / rows;
         let config = self.ctx.copied_config();
         let batch_rows = (half / 64 / width.max(1)).max(16).min(config.batch_size());
         let ctx = SessionContext::new_with_config_rt(config.with_batch_size(batch_rows), runtime);

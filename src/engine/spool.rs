@@ -200,7 +200,7 @@ fn compact(batch: &RecordBatch) -> Result<RecordBatch> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use datafusion::arrow::array::{Int64Array, StringViewArray};
+    use datafusion::arrow::array::{AsArray, Int64Array, StringViewArray};
 
     fn batch(hashes: Vec<u64>) -> RecordBatch {
         let texts: Vec<String> = hashes.iter().map(|h| format!("a text longer than a view holds inline {h}")).collect();
