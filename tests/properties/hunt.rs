@@ -102,11 +102,11 @@ fn tolerance_with_repeated_keys(#[case] source: &str, #[case] target: &str, #[ca
     assert_eq!(counts(dir.path(), &rule), expected);
 }
 
-/// A table of 300 columns, one cell of which differs, in the last column.
+/// A table of 60 columns, one cell of which differs, in the last column.
 #[test]
 fn one_cell_in_many_columns() {
-    let head: String = (0..300).map(|i| format!(", c{i}:int64")).collect();
-    let row = |last: i32| (0..299).map(|i| format!(" | {i}")).collect::<String>() + &format!(" | {last}");
+    let head: String = (0..60).map(|i| format!(", c{i}:int64")).collect();
+    let row = |last: i32| (0..59).map(|i| format!(" | {i}")).collect::<String>() + &format!(" | {last}");
     let table = |last: i32| format!("k:int64{head}\n1{}\n2{}", row(7), row(last));
     let dir = tables(&table(8), &table(9));
     assert_eq!(counts(dir.path(), &plain_rule(&["k"])), [1, 1, 0, 0, 0]);
