@@ -9,7 +9,7 @@
 {%- macro twins(rows) -%}
   SELECT *,
     row_number() OVER (
-      PARTITION BY {{ list(all) }}
+      PARTITION BY {{ list(identity) }}
 {%- if tie %}
       ORDER BY {{ list(tie) }}{{ frame }}
 {%- endif %}
@@ -27,15 +27,16 @@
   SELECT {{ a }}.*, {{ k }}."#in_{{ here }}" AS "#here", {{ k }}."#in_{{ there }}" AS "#there",
     {{ k }}."#in_source" = 1 AND {{ k }}."#in_target" = 1 AS "#single",
 {%- if slots %}
-    CASE WHEN {{ k }}."#in_source" = 1 AND {{ k }}."#in_target" = 1 THEN 0 ELSE key_hash({{ list(exact, a) }}) END AS "#slot",
+    CASE WHEN {{ k }}."#in_source" = 1 AND {{ k }}."#in_target" = 1 THEN NULL ELSE row_digest({{ list(exact, a) }}) END AS "#slot",
 {%- endif %}
     row_number() OVER (
-      PARTITION BY {{ list(keys + exact, a) }}
+      PARTITION BY {{ list(keys, a) }}
+{%- if slots %}, row_digest({{ list(exact, a) }}){% elif exact %}, {{ list(exact, a) }}{% endif %}
       ORDER BY {{ list(near, a) if near else a ~ '."#twin"' }}{{ frame }}
     ) AS "#place",
     row_number() OVER (
       PARTITION BY {{ list(keys, a) }}
-      ORDER BY {{ list(values + ['"#twin"'], a) }}{{ frame }}
+      ORDER BY {{ list(sorting + ['"#twin"'], a) }}{{ frame }}
     ) AS "#ordinal"
   FROM {{ mine }} {{ a }}
   JOIN key_counts {{ k }}

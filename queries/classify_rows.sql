@@ -8,7 +8,7 @@
 {%- macro twins(rows) -%}
   SELECT *,
     row_number() OVER (
-      PARTITION BY {{ list(all) }}
+      PARTITION BY {{ list(identity) }}
 {%- if tie %}
       ORDER BY {{ list(tie) }}{{ frame }}
 {%- endif %}
@@ -17,7 +17,7 @@
 {%- endmacro -%}
 {%- macro missing(kind, side, fields, a, mine, b, theirs) -%}
   SELECT '{{ kind }}' AS kind, '{{ side }}' AS side,
-    row_number() OVER (PARTITION BY {{ list(all, a) }} ORDER BY {{ a }}."#twin") AS {{ '"#ordinal"' if readable else "ordinal" }},
+    row_number() OVER (PARTITION BY {{ list(identity, a) }} ORDER BY {{ a }}."#twin") AS {{ '"#ordinal"' if readable else "ordinal" }},
 {%- for field in fields %}
     {{ field.sql }} AS {{ field.name }}{{ "," if not loop.last }}
 {%- endfor %}

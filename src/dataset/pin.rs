@@ -276,10 +276,6 @@ pub(super) fn explain(error: &StoreError, display: &str) -> Error {
         {
             refused(display).source(brief(&why))
         }
-        StoreError::NotSupported { .. } => {
-            Error::new(ErrorKind::Data, format!("{display} cannot be read: its server gives no parts of a file"))
-                .hint("download the file, and name the copy")
-        }
         _ => Error::new(ErrorKind::Data, format!("{display} cannot be read"))
             .hint("check that the host can be reached from here")
             .source(brief(&why))

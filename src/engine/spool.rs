@@ -4,9 +4,9 @@
 use std::io::Cursor;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, UInt32Array, UInt64Array};
-use datafusion::arrow::compute::{concat_batches, take_record_batch};
-use datafusion::arrow::datatypes::{DataType, SchemaRef};
+use datafusion::arrow::array::{ArrayRef, UInt32Array, UInt64Array};
+use datafusion::arrow::compute::{cast, concat_batches, take_record_batch};
+use datafusion::arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
 use datafusion::arrow::ipc::reader::StreamReader;
 use datafusion::arrow::ipc::writer::StreamWriter;
 use datafusion::arrow::record_batch::RecordBatch;
@@ -49,7 +49,7 @@ impl Spool {
     ) -> Self {
         let consumer = MemoryConsumer::new("rows to classify").with_can_spill(true);
         let reservation = consumer.register(&runtime.memory_pool);
-        let rows = |schema| Rows { schema, pending: Vec::new(), pending_bytes: 0, file: None };
+        let rows = |schema| Rows { schema: plain_schema(schema), pending: Vec::new(), pending_bytes: 0, file: None };
         Self { runtime, sides: schemas.map(rows), reservation, limit, buckets, hash_column: hash_column.to_string() }
     }
 
@@ -88,7 +88,7 @@ impl Spool {
         let hashes = hashes.ok_or_else(|| Error::new(ErrorKind::Internal, "rows to classify have no key hash"))?;
         for (bucket, indices) in distribute(hashes, self.buckets).into_iter().enumerate() {
             if !indices.is_empty() {
-                let part = compact(&take_record_batch(&lot, &UInt32Array::from(indices))?)?;
+                let part = take_record_batch(&lot, &UInt32Array::from(indices))?;
                 file.append(bucket, &to_ipc(&part)?)?;
             }
         }
@@ -173,25 +173,34 @@ fn to_ipc(batch: &RecordBatch) -> Result<Vec<u8>> {
     Ok(writer.into_inner()?)
 }
 
-/// Views keep the buffers alive that they were cut from; here each batch keeps only what is its own.
+/// Views keep the buffers alive that they were cut from, and each slice counts as all of them; spooled text and bytes are
+/// plain.
+fn plain_schema(schema: SchemaRef) -> SchemaRef {
+    let field = |field: &Arc<Field>| match field.data_type() {
+        DataType::Utf8View => Arc::new(field.as_ref().clone().with_data_type(DataType::LargeUtf8)),
+        DataType::BinaryView => Arc::new(field.as_ref().clone().with_data_type(DataType::LargeBinary)),
+        _ => field.clone(),
+    };
+    Arc::new(Schema::new_with_metadata(
+        schema.fields().iter().map(field).collect::<Fields>(),
+        schema.metadata().clone(),
+    ))
+}
+
+/// The batch in the plain schema.
 fn compact(batch: &RecordBatch) -> Result<RecordBatch> {
-    let columns: Vec<ArrayRef> = batch
-        .columns()
-        .iter()
-        .map(|column| match column.data_type() {
-            DataType::Utf8View => Arc::new(column.as_string_view().gc()) as ArrayRef,
-            DataType::BinaryView => Arc::new(column.as_binary_view().gc()) as ArrayRef,
-            _ => column.clone(),
-        })
-        .collect();
-    Ok(RecordBatch::try_new(batch.schema(), columns)?)
+    let schema = plain_schema(batch.schema());
+    let columns = batch.columns().iter().zip(schema.fields()).map(|(column, field)| {
+        let same = column.data_type() == field.data_type();
+        if same { Ok(column.clone()) } else { cast(column, field.data_type()) }
+    });
+    Ok(RecordBatch::try_new(schema.clone(), columns.collect::<Result<Vec<ArrayRef>, _>>()?)?)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use datafusion::arrow::array::{Int64Array, StringViewArray};
-    use datafusion::arrow::datatypes::{Field, Schema};
 
     fn batch(hashes: Vec<u64>) -> RecordBatch {
         let texts: Vec<String> = hashes.iter().map(|h| format!("a text longer than a view holds inline {h}")).collect();
