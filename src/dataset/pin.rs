@@ -257,10 +257,6 @@ pub(super) fn explain(error: &StoreError, display: &str) -> Error {
     let has = |marks: &[&str]| marks.iter().any(|mark| why.contains(mark));
     match error {
         StoreError::Precondition { .. } => changed(display),
-        StoreError::NotSupported { .. } => {
-            Error::new(ErrorKind::Data, format!("{display} cannot be read in parts, for its server answers no ranges"))
-                .hint("download the file, and compare the copy")
-        }
         _ if has(&["NoSuchBucket", "ContainerNotFound", "Bucket not found"]) => {
             Error::new(ErrorKind::NotFound, format!("there is no bucket behind {display}"))
                 .hint("check the bucket's name, and the endpoint or account in the environment")

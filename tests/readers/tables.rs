@@ -67,8 +67,8 @@ fn every_reader_counts_the_same() {
     );
     assert_eq!(printed, expected);
 
-    let sql = "SELECT kind, count(*) / 2 AS n FROM divergences.rows d JOIN runs r ON r.run_id = d.run_id AND r.rule = 'rows' \
-               GROUP BY kind ORDER BY kind";
+    let sql = "SELECT d.kind, count(*) / 2 AS n FROM divergences.rows d JOIN runs r ON r.run_id = d.run_id AND r.rule = 'rows' \
+               GROUP BY d.kind ORDER BY d.kind";
     let rows: Value = tieout.run(["sql", "--format", "json", sql]).exits(0).json();
     let counts: Vec<String> =
         rows.as_array().unwrap().iter().map(|row| format!("{} {}", row["kind"].as_str().unwrap(), row["n"])).collect();
