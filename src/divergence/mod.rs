@@ -16,4 +16,4 @@ pub use output::{Output, RuleOutput};
 pub use reader::register_results;
 pub use records::{RunRecord, run_record_schema};
 pub use schema::{DivergenceSchema, stored_type};
-pub use write::{Written, write_sorted};
+pub use write::{Unsorted, Written, write_sorted};

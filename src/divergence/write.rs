@@ -8,7 +8,6 @@ use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::catalog::streaming::StreamingTable;
 use datafusion::error::{DataFusionError, Result as DataFusionResult};
-use datafusion::execution::memory_pool::MemoryLimit;
 use datafusion::execution::memory_pool::{MemoryLimit, MemoryPool};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::parquet::arrow::AsyncArrowWriter;
@@ -31,19 +30,29 @@ pub struct Written {
     pub sample: Option<RecordBatch>,
 }
 
-/// Sorts what `batches` brings by `order` (NULLs first), then by id; writes `first` and then the sorted rows to `output`,
-/// if there is one. The sorting columns are not written. Keeps the first `limit` rows.
+/// Divergences as they are found.
+pub struct Unsorted {
+    /// The table's columns.
+    pub table: SchemaRef,
+    /// Those of `batches`: the table's, then what they are sorted by.
+    pub sortable: SchemaRef,
+    /// Names of the sorting columns.
+    pub order: Vec<String>,
+    /// Rows that stand before all others: columns that cannot be compared have no key.
+    pub first: Option<RecordBatch>,
+    pub batches: mpsc::Receiver<Result<RecordBatch>>,
+}
+
+/// Sorts by `order` (NULLs first), then by id, and writes to `output`, if there is one. The sorting columns are not
+/// written. Keeps the first `limit` rows.
 pub async fn write_sorted(
     ctx: &SessionContext,
-    table: SchemaRef,
-    sortable: SchemaRef,
-    order: &[String],
-    first: Option<RecordBatch>,
-    batches: mpsc::Receiver<Result<RecordBatch>>,
+    found: Unsorted,
     output: Option<&RuleOutput>,
     limit: usize,
 ) -> Result<Written> {
-    let mut stream = sorted(ctx, &table, sortable, order, batches, output.is_none().then_some(limit)).await?;
+    let Unsorted { table, sortable, order, first, batches } = found;
+    let mut stream = sorted(ctx, &table, sortable, &order, batches, output.is_none().then_some(limit)).await?;
     let mut writer = match output {
         Some(output) => Some(open(output, &table)?),
         None => None,
@@ -147,9 +156,11 @@ fn lots(batch: DataFusionResult<RecordBatch>, most: usize) -> Vec<DataFusionResu
 /// Batches that another task makes, read once.
 struct HandedOver {
     schema: SchemaRef,
-    /// The first one, and where the others come from.
-    batches: Mutex<Option<(Option<RecordBatch>, mpsc::Receiver<Result<RecordBatch>>)>>,
+    batches: Mutex<Option<Waiting>>,
 }
+
+/// The first batch, and where the others come from.
+type Waiting = (Option<RecordBatch>, mpsc::Receiver<Result<RecordBatch>>);
 
 impl std::fmt::Debug for HandedOver {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -103,7 +103,8 @@ impl Spool {
     pub fn into_groups(mut self, bytes: u64) -> Result<Groups> {
         let on_disk = Side::BOTH.iter().any(|side| self.sides.get(*side).file.is_some());
         if !on_disk {
-            return Ok(Groups { spool: self, ranges: vec![0..0], next: 0 });
+            // One group, of what waits in memory.
+            return Ok(Groups { spool: self, ranges: std::iter::once(0..0).collect(), next: 0 });
         }
         self.spill(Side::Source)?;
         self.spill(Side::Target)?;

@@ -248,7 +248,8 @@ mod tests {
     fn tables(#[case] sql: &str, #[case] expected: &[&str]) {
         let mut used: Vec<String> = check_query(sql, &[], &here).unwrap().into_iter().map(|table| table.name).collect();
         let mut expected: Vec<&str> = expected.to_vec();
-        (used.sort(), expected.sort());
+        used.sort();
+        expected.sort();
         assert_eq!(used, expected);
     }
 

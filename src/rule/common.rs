@@ -78,7 +78,7 @@ pub fn common_type(source: &DataType, target: &DataType) -> Result<Common, NoCom
             Ok(noted(Float64, format!("{} against {} is compared as the nearest Float64", show(&s), show(&t))))
         }
         _ if digits(&s).is_some() && digits(&t).is_some() => Ok(exact_numbers(&s, &t)),
-        (Timestamp(a, Some(_)), Timestamp(b, Some(_))) => Ok(coarser(&s, &t, *a, *b, |unit| utc(unit))),
+        (Timestamp(a, Some(_)), Timestamp(b, Some(_))) => Ok(coarser(&s, &t, *a, *b, utc)),
         (Timestamp(a, None), Timestamp(b, None)) => Ok(coarser(&s, &t, *a, *b, |unit| Timestamp(unit, None))),
         (Timestamp(_, Some(_)), Timestamp(_, None) | Date32 | Date64)
         | (Timestamp(_, None) | Date32 | Date64, Timestamp(_, Some(_))) => Err(NoCommon::ZonedAgainstZoneless),
@@ -127,15 +127,11 @@ fn digits(data_type: &DataType) -> Option<(u8, u8)> {
 }
 
 fn floats(s: &DataType, t: &DataType) -> Common {
-    let narrow = if [s, t].contains(&&DataType::Float16) && [s, t].contains(&&DataType::Float64) {
-        DataType::Float32
-    } else if [s, t].contains(&&DataType::Float32) && [s, t].contains(&&DataType::Float64) {
-        DataType::Float32
-    } else {
-        // Float16 against Float32: every Float16 is a Float32.
+    if ![s, t].contains(&&DataType::Float64) {
+        // Every Float16 is a Float32.
         return quietly(DataType::Float32);
-    };
-    noted(narrow.clone(), format!("{s} against {t} is compared as {narrow}"))
+    }
+    noted(DataType::Float32, format!("{s} against {t} is compared as Float32"))
 }
 
 fn exact_numbers(s: &DataType, t: &DataType) -> Common {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use datafusion::arrow::record_batch::RecordBatch;
 use tokio::sync::mpsc;
 
-use crate::divergence::{Assembler, Written, assemble_schema_differences, write_sorted};
+use crate::divergence::{Assembler, Unsorted, Written, assemble_schema_differences, write_sorted};
 use crate::engine::classified::Counts;
 use crate::error::{Error, ErrorKind, Result};
 use crate::project::model::{Rule, RuleKind};
@@ -22,16 +22,14 @@ impl Execution<'_> {
         let output = self.output.map(|output| output.rule(&rule.name));
         let first = assemble_schema_differences(self.run_id, &rule.name, &assembler.schema.schema, &plan.schema)?;
         let (sorted_in, batches) = mpsc::channel(2);
-        let write = write_sorted(
-            &self.engine.ctx,
-            assembler.schema.schema.clone(),
-            assembler.sortable.clone(),
-            &assembler.order,
+        let found = Unsorted {
+            table: assembler.schema.schema.clone(),
+            sortable: assembler.sortable.clone(),
+            order: assembler.order.clone(),
             first,
             batches,
-            output.as_ref(),
-            self.limit,
-        );
+        };
+        let write = write_sorted(&self.engine.ctx, found, output.as_ref(), self.limit);
         let (counts, written) = tokio::try_join!(self.compare(plan, assembler.clone(), sorted_in), write)?;
         self.check_written(&counts, &written, plan)?;
         let (mut outcome, allow) = decide(rule, &counts.rows, &plan.schema);

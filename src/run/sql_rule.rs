@@ -9,7 +9,7 @@ use futures::TryStreamExt;
 use minijinja::context;
 use tokio::sync::mpsc;
 
-use crate::divergence::{DivergenceSchema, assemble_query, write_sorted};
+use crate::divergence::{DivergenceSchema, Unsorted, assemble_query, write_sorted};
 use crate::error::{Error, ErrorKind, Result};
 use crate::project::model::SqlRule;
 use crate::project::nearest;
@@ -56,8 +56,8 @@ impl Execution<'_> {
             .cloned()
             .collect();
         let table = schema.schema.clone();
-        let write =
-            write_sorted(&self.engine.ctx, table.clone(), table, &order, None, batches, output.as_ref(), self.limit);
+        let found = Unsorted { table: table.clone(), sortable: table, order, first: None, batches };
+        let write = write_sorted(&self.engine.ctx, found, output.as_ref(), self.limit);
         let (rule_violation, written) = tokio::try_join!(produce, write)?;
         let rows = RowCounts { rule_violation, ..RowCounts::default() };
         let nothing = SchemaDifferences::default();

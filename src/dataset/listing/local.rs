@@ -88,9 +88,7 @@ impl Walk<'_> {
         let below = if relative.is_empty() { name.to_string() } else { format!("{relative}/{name}") };
         match fs::metadata(path) {
             Ok(found) if found.is_dir() => {
-                if (self.descend)(&below, full) {
-                    self.enter(path, &below)?;
-                }
+                return if (self.descend)(&below, full) { self.enter(path, &below) } else { Ok(()) };
             }
             Ok(_) if (self.keep)(&below, full) => self.objects.push(object(path, below)?),
             Err(error) if (self.keep)(&below, full) => return Err(explain(&error, full)),

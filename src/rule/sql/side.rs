@@ -114,10 +114,11 @@ fn base(reading: &Reading, side: &SidePlan) -> String {
 fn own(base: &str, reading: &Reading, side: &SidePlan, dialect: Dialect) -> String {
     let Some(data_type) = &reading.text_as else { return base.to_string() };
     // The subquery has read it already.
-    if let (Dialect::Portable, ReadFrom::Column(name), None) = (dialect, &reading.from, &reading.zone) {
-        if *base == ident(&format!("{name}#raw")) && side.declared.contains(&(name.clone(), data_type.clone())) {
-            return ident(name);
-        }
+    if let (Dialect::Portable, ReadFrom::Column(name), None) = (dialect, &reading.from, &reading.zone)
+        && *base == ident(&format!("{name}#raw"))
+        && side.declared.contains(&(name.clone(), data_type.clone()))
+    {
+        return ident(name);
     }
     read_text(base, data_type, reading.zone.as_deref(), dialect)
 }
