@@ -276,6 +276,10 @@ pub(super) fn explain(error: &StoreError, display: &str) -> Error {
         {
             refused(display).source(brief(&why))
         }
+        StoreError::NotSupported { .. } => {
+            Error::new(ErrorKind::Data, format!("{display} cannot be read in parts, for its server answers no ranges"))
+                .hint("download the file, and compare the copy")
+        }
         _ => Error::new(ErrorKind::Data, format!("{display} cannot be read"))
             .hint("check that the host can be reached from here")
             .source(brief(&why))
