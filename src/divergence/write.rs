@@ -2,12 +2,14 @@
 
 use std::sync::{Arc, Mutex};
 
-use datafusion::arrow::compute::concat_batches;
+use datafusion::arrow::array::UInt64Array;
+use datafusion::arrow::compute::{concat_batches, take_record_batch};
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::catalog::streaming::StreamingTable;
 use datafusion::error::{DataFusionError, Result as DataFusionResult};
 use datafusion::execution::memory_pool::MemoryLimit;
+use datafusion::execution::memory_pool::{MemoryLimit, MemoryPool};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::parquet::arrow::AsyncArrowWriter;
 use datafusion::parquet::basic::{Compression, ZstdLevel};
@@ -118,6 +120,30 @@ fn sorting_session(ctx: &SessionContext, head: Option<&RecordBatch>) -> SessionC
     SessionContext::new_with_config_rt(config.with_batch_size(rows), ctx.runtime_env())
 }
 
+/// What a batch may hold so that a sort in little memory can take it in, and merge many.
+fn lot_bytes(pool: &dyn MemoryPool) -> usize {
+    const MOST: usize = 4 << 20;
+    match pool.memory_limit() {
+        MemoryLimit::Finite(bytes) => (bytes / 256).clamp(64 << 10, MOST),
+        _ => MOST,
+    }
+}
+
+/// The batch in lots of about `most` bytes, each with memory of its own: a slice would count as the whole.
+fn lots(batch: DataFusionResult<RecordBatch>, most: usize) -> Vec<DataFusionResult<RecordBatch>> {
+    let batch = match batch {
+        Ok(batch) if batch.get_array_memory_size() > most => batch,
+        other => return vec![other],
+    };
+    let rows = batch.num_rows();
+    let step = (rows * most / batch.get_array_memory_size()).max(1);
+    let lot = |start: usize| {
+        let indices = UInt64Array::from_iter_values(start as u64..(start + step).min(rows) as u64);
+        Ok(take_record_batch(&batch, &indices)?)
+    };
+    (0..rows).step_by(step).map(lot).collect()
+}
+
 /// Batches that another task makes, read once.
 struct HandedOver {
     schema: SchemaRef,
@@ -136,7 +162,8 @@ impl PartitionStream for HandedOver {
         &self.schema
     }
 
-    fn execute(&self, _: Arc<TaskContext>) -> SendableRecordBatchStream {
+    fn execute(&self, context: Arc<TaskContext>) -> SendableRecordBatchStream {
+        let most = lot_bytes(context.memory_pool().as_ref());
         let batches = self.batches.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
         let stream = futures::stream::unfold(batches, |batches| async {
             let (head, mut receiver) = batches?;
@@ -146,6 +173,7 @@ impl PartitionStream for HandedOver {
             };
             Some((next, Some((None, receiver))))
         });
+        let stream = stream.flat_map(move |batch| futures::stream::iter(lots(batch, most)));
         Box::pin(RecordBatchStreamAdapter::new(self.schema.clone(), stream.boxed()))
     }
 }
