@@ -26,8 +26,7 @@ fn links_lead_somewhere() {
             assert!(path.exists(), "{}: {target} is not there", page.name);
             if !anchor.is_empty() {
                 let text = std::fs::read_to_string(&path).unwrap();
-                let anchors: Vec<String> =
-                    text.lines().filter(|line| line.starts_with('#')).map(|line| slug(line)).collect();
+                let anchors: Vec<String> = text.lines().filter(|line| line.starts_with('#')).map(slug).collect();
                 assert!(
                     anchors.iter().any(|known| known == anchor),
                     "{}: {target} leads to none of {anchors:?}",

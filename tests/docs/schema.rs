@@ -3,18 +3,18 @@
 use serde_json::Value;
 
 pub fn tables(schema: &Value) -> String {
-    let mut out = table("The file", schema, schema);
+    let mut out = table("The file", schema);
     let order = ["Dataset", "Files", "Csv", "Ndjson", "Rule", "Column", "Settle", "Allow", "Param"];
     let defs = schema["$defs"].as_object().unwrap();
     let known = |name: &str| order.contains(&name);
     assert!(defs.keys().all(|name| known(name)), "the schema has new objects: {:?}", defs.keys());
     for name in order {
-        out.push_str(&format!("\n{}", table(&format!("`{name}`"), &defs[name], schema)));
+        out.push_str(&format!("\n{}", table(&format!("`{name}`"), &defs[name])));
     }
     out
 }
 
-fn table(title: &str, object: &Value, schema: &Value) -> String {
+fn table(title: &str, object: &Value) -> String {
     let description = object["description"].as_str().unwrap_or_default();
     let mut out = format!("### {title}\n\n{description}\n");
     let Some(properties) = object["properties"].as_object() else { return out };
@@ -23,18 +23,18 @@ fn table(title: &str, object: &Value, schema: &Value) -> String {
     for (name, property) in properties {
         let must = if required(name) { "; required" } else { "" };
         let description = property["description"].as_str().unwrap_or_default().replace('|', "\\|").replace('\n', " ");
-        out.push_str(&format!("| `{name}` | {}{must} | {description} |\n", value(property, schema)));
+        out.push_str(&format!("| `{name}` | {}{must} | {description} |\n", value(property)));
     }
     out
 }
 
 /// What may be written there.
-fn value(property: &Value, schema: &Value) -> String {
+fn value(property: &Value) -> String {
     if let Some(name) = property["$ref"].as_str().and_then(|path| path.rsplit('/').next()) {
         return format!("`{name}`");
     }
     if let Some(any) = property["anyOf"].as_array() {
-        return any.iter().map(|one| value(one, schema)).collect::<Vec<_>>().join(" or ");
+        return any.iter().map(value).collect::<Vec<_>>().join(" or ");
     }
     let types: Vec<&str> = match &property["type"] {
         Value::String(one) => vec![one],
@@ -42,8 +42,8 @@ fn value(property: &Value, schema: &Value) -> String {
         _ => vec![],
     };
     match types.as_slice() {
-        ["object"] => format!("map of name to {}", value(&property["additionalProperties"], schema)),
-        ["array"] => format!("list of {}", value(&property["items"], schema)),
+        ["object"] => format!("map of name to {}", value(&property["additionalProperties"])),
+        ["array"] => format!("list of {}", value(&property["items"])),
         ["string", "number", ..] => "text or number".into(),
         ["string"] => "text".into(),
         ["boolean"] => "true or false".into(),

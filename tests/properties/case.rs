@@ -61,8 +61,8 @@ impl fmt::Debug for Case {
         for column in &self.columns {
             writeln!(f, "  {column:?}")?;
         }
-        for side in 0..2 {
-            write!(f, "{}\n{}", SIDES[side], show(&self.rows[side]))?;
+        for (side, rows) in SIDES.iter().zip(&self.rows) {
+            write!(f, "{side}\n{}", show(rows))?;
         }
         Ok(())
     }

@@ -115,10 +115,10 @@ fn order_files_and_storage_change_nothing() {
     check(20, (cases(14), any::<[u8; 2]>(), 1..=4usize), |(case, seeds, files)| {
         let found = Tables::write(&case).reconcile(&Way::default())?;
         let mut other = case.clone();
-        for side in 0..2 {
-            shuffle(&mut other.rows[side], seeds[side].into());
-            other.files[side] = files;
+        for (rows, seed) in other.rows.iter_mut().zip(seeds) {
+            shuffle(rows, seed.into());
         }
+        other.files = [files; 2];
         for (i, column) in other.columns.iter_mut().enumerate() {
             let next = [Storage::View, Storage::Large, Storage::Dictionary, Storage::Plain];
             column.storage = [next[i % 4], next[(i + 1) % 4]];

@@ -42,7 +42,8 @@ fn wide_rows(rows: usize) -> Case {
     let row = |id: usize, side: usize| {
         // Every 100th id repeats its predecessor's; every 10th row is the same on both sides.
         let key = if id % 100 == 99 { id - 1 } else { id };
-        let text = format!("{}{}", "a long text that fills memory ".repeat(20), if id % 10 == 0 { 0 } else { side });
+        let text =
+            format!("{}{}", "a long text that fills memory ".repeat(20), if id.is_multiple_of(10) { 0 } else { side });
         vec![Value::Num(key as i128, 0), Value::Text(text), Value::Time(id as i128 * 1_000)]
     };
     let table = |side: usize| (0..rows).filter(|id| id % 53 != side).map(|id| row(id, side)).collect();

@@ -234,6 +234,7 @@ fn spawn(program: &Path, dir: &Path, ports: &Ports) -> Child {
 
 /// A shell that waits for the end of its input, which is the end of this process even if it was killed, and then ends the
 /// server and takes its data away.
+#[expect(clippy::zombie_processes, reason = "it outlives this process, which is what it is for")]
 fn watch(server: &Child, dir: &Path) -> ChildStdin {
     let mut watchdog = Command::new("sh")
         .args(["-c", "cat >/dev/null; kill -9 \"$1\"; sleep 0.2; rm -rf \"$2\"", "watchdog"])
