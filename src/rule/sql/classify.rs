@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::error::Result;
 use crate::project::model::Tolerance;
-use crate::rule::common::is_nested;
+use crate::rule::common::{is_float, is_nested};
 use crate::rule::plan::{ColumnPlan, MatchPlan};
 use crate::rule::portable;
 use crate::rule::sql::{Dialect, Item, Parts, compared, field, ident, literal, readable, render};
@@ -145,7 +145,11 @@ fn ties(plan: &MatchPlan) -> Vec<String> {
         .iter()
         .chain(&plan.values)
         .filter(|column| column.has_cmp() && !is_nested(&column.common.data_type))
-        .map(|column| ident(&column.name))
+        .map(|column| match is_float(&column.common.data_type) {
+            // A digest takes -0.0 for 0.0; their texts differ.
+            true => format!("CAST({} AS VARCHAR)", ident(&column.name)),
+            false => ident(&column.name),
+        })
         .collect()
 }
 
