@@ -139,10 +139,10 @@ id:int64, v:decimal(12,2), w:utf8
 diverged: 3 source, 3 target, 1 equal, 4 duplicate_key
 column v: is within tolerance in 1
 kind          | side   | id:Int64 | changed_columns | source_v:Decimal128(12, 2) | target_v:Decimal128(12, 2) | source_w:Utf8 | target_w:Utf8 | unreadable
+duplicate_key | source | 1        | NULL            | 9.00                       | NULL                       | b             | NULL          | NULL
+duplicate_key | target | 1        | NULL            | NULL                       | 6.00                       | NULL          | a             | NULL
 duplicate_key | target | 1        | NULL            | NULL                       | 9.01                       | NULL          | c             | NULL
 duplicate_key | source | 1        | NULL            | 5.00                       | NULL                       | a             | NULL          | NULL
-duplicate_key | target | 1        | NULL            | NULL                       | 6.00                       | NULL          | a             | NULL
-duplicate_key | source | 1        | NULL            | 9.00                       | NULL                       | b             | NULL          | NULL
 
 === no tolerance across other columns
 $ tieout diff source.parquet target.parquet --key id --tolerance v=1
@@ -174,8 +174,8 @@ diverged: 2 source, 2 target, 1 equal, 2 duplicate_key
 column v: is within tolerance in 1
 column w: is within tolerance in 1
 kind          | side   | id:Int64 | changed_columns | source_v:Int64 | target_v:Int64 | source_w:Int64 | target_w:Int64 | unreadable
-duplicate_key | source | 1        | NULL            | 5              | NULL           | 20             | NULL           | NULL
 duplicate_key | target | 1        | NULL            | NULL           | 6              | NULL           | 22             | NULL
+duplicate_key | source | 1        | NULL            | 5              | NULL           | 20             | NULL           | NULL
 
 === a key that repeats and NULLs beside it
 $ tieout diff source.parquet target.parquet --key a,b

@@ -39,9 +39,9 @@ k:binary, t:time64(us), b:binary
 --- finds
 diverged: 3 source, 2 target, 1 equal, 3 duplicate_key
 kind          | side   | k:Binary | changed_columns | source_t:Time64(µs) | target_t:Time64(µs) | source_b:Binary | target_b:Binary | unreadable
-duplicate_key | source | 00       | NULL            | 12:00:01            | NULL                | 01              | NULL            | NULL
-duplicate_key | target | 00       | NULL            | NULL                | 12:00:01            | NULL            | 03              | NULL
 duplicate_key | source | 00       | NULL            | 12:00:01            | NULL                | 02              | NULL            | NULL
+duplicate_key | target | 00       | NULL            | NULL                | 12:00:01            | NULL            | 03              | NULL
+duplicate_key | source | 00       | NULL            | 12:00:01            | NULL                | 01              | NULL            | NULL
 
 === text of a CSV file against typed keys
 $ tieout diff source.csv target.parquet --key day,n,ok
