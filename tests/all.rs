@@ -12,5 +12,6 @@ mod object_storage;
 mod portable;
 mod properties;
 mod readers;
+mod settle;
 mod stories;
 mod support;

@@ -28,7 +28,7 @@ use crate::side::{BySide, Side};
 
 const HASH: &str = "#hash";
 /// This part of the memory is what one group of rows to classify may take; the statement holds several copies of it.
-const GROUP_SHARE: u64 = 12;
+const GROUP_SHARE: u64 = 24;
 const DIGEST: &str = "#digest";
 
 /// Where what is left over goes: batches as `classify` returns them, without rows that are equal after all.
