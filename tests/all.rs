@@ -5,6 +5,7 @@ mod bad_input;
 mod cli;
 mod docs;
 mod examples;
+mod filters;
 mod identity;
 mod memory;
 mod names;

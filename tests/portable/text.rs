@@ -85,7 +85,7 @@ fn both_sides_text() {
     peer.agrees_with(
         &options,
         "{source: s, target: t, key: [id], source_where: 'v < 8', target_where: 'v + 0 < 8', columns: {w: {source: 'w * 1'}}}",
-        "value_mismatch 1",
+        "value_mismatch 2",
     );
 }
 

@@ -61,9 +61,10 @@ id:int64, n:int64
 2 | 9
 3 | 11
 --- finds
-diverged: 1 source, 2 target, 1 equal, 1 missing_in_source
-kind              | side   | id:Int64 | changed_columns | source_n:Int64 | target_n:Int64 | unreadable
-missing_in_source | target | 3        | NULL            | NULL           | 11             | NULL
+diverged: 2 source, 2 target, 1 equal, 1 value_mismatch
+column n: differs in 1
+kind           | side | id:Int64 | changed_columns | source_n:Int64 | target_n:Int64 | unreadable
+value_mismatch | both | 3        | [n]             | NULL           | 11             | [{side: source, column: n, text: x}]
 
 === each side's own filter
 $ tieout diff source.parquet target.parquet --key id --map st=status --source-where "status = 'paid'" --target-where "st = 'P'" --ignore status

@@ -4,6 +4,7 @@ use datafusion::arrow::datatypes::{DataType, Field, Schema, TimeUnit};
 use minijinja::context;
 
 use crate::error::Result;
+use crate::project::model::Fragment;
 use crate::rule::common::{is_float, is_nested, is_number, is_text, plain};
 use crate::rule::plan::{ColumnPlan, Filter, MatchPlan, ReadFrom, Reading, SidePlan};
 use crate::rule::portable;
@@ -72,16 +73,27 @@ pub fn side_sql(plan: &MatchPlan, side: Side, dialect: Dialect) -> Result<String
         }
     }
     for (name, reading) in &side_plan.extra {
-        read.push(Item { sql: own(&base(reading, side_plan), reading, side_plan, dialect), name: ident(name) });
+        let base = base(reading, side_plan);
+        read.push(Item { sql: own(&base, reading, side_plan, dialect), name: ident(name) });
+        if reading.has_residue() {
+            read.push(Item { sql: residue_of(&base, reading, dialect), name: ident(&format!("{name}#text")) });
+        }
     }
-    let filters: Vec<String> = side_plan.filters.iter().map(|filter| filter_sql(filter, dialect)).collect();
+    let unreadable: Vec<(&str, String)> = (plan.key.iter().chain(&plan.values))
+        .map(|column| (column.name.as_str(), column.read.get(side)))
+        .chain(side_plan.extra.iter().map(|(name, reading)| (name.as_str(), reading)))
+        .filter(|(_, reading)| reading.has_residue())
+        .map(|(name, _)| (name, format!("{} IS NOT NULL", ident(&format!("{name}#text")))))
+        .collect();
+    let filters: Vec<String> =
+        side_plan.filters.iter().map(|filter| filter_sql(filter, &unreadable, dialect)).collect();
     render(
         "side",
         context! {
             compared => compared_items(plan, side, dialect),
             read,
             from => from_clause(side_plan, dialect),
-            side_filter => side_plan.filter.as_ref().map(|f| f.inline()),
+            side_filter => side_plan.filter.as_ref().map(|fragment| side_filter(fragment, side_plan)),
             side => side.as_str(),
             filters,
         },
@@ -163,9 +175,31 @@ fn wide_of(base: &str, reading: &Reading, column: &ColumnPlan, dialect: Dialect)
     }
 }
 
-fn filter_sql(filter: &Filter, dialect: Dialect) -> String {
+/// A condition that a cell leaves open because it cannot be read must not drop the row unseen: the row stays, and
+/// diverges. `unreadable`: by column, what says that its cell could not be read.
+fn undropped(fragment: &Fragment, unreadable: &[(&str, String)]) -> String {
+    let said = fragment.sql.to_lowercase();
+    let doubts: Vec<&str> = unreadable
+        .iter()
+        .filter(|(name, _)| said.contains(&name.to_lowercase()))
+        .map(|(_, sql)| sql.as_str())
+        .collect();
+    match doubts.is_empty() {
+        true => format!("({})", fragment.inline()),
+        false => format!("coalesce(({}), {})", fragment.inline(), doubts.join(" OR ")),
+    }
+}
+
+/// The side's own filter, over columns as they are declared.
+fn side_filter(fragment: &Fragment, side: &SidePlan) -> String {
+    let open = |name: &String| format!("({} IS NULL AND {} IS NOT NULL)", ident(name), ident(&format!("{name}#raw")));
+    let unreadable: Vec<(&str, String)> = side.declared.iter().map(|(name, _)| (name.as_str(), open(name))).collect();
+    undropped(fragment, &unreadable)
+}
+
+fn filter_sql(filter: &Filter, unreadable: &[(&str, String)], dialect: Dialect) -> String {
     match filter {
-        Filter::Where(fragment) => format!("({})", fragment.inline()),
+        Filter::Where(fragment) => undropped(fragment, unreadable),
         Filter::SettledBy { column, instant, zoned } => {
             let cutoff = match (zoned, dialect) {
                 (true, Dialect::Engine) => {
