@@ -51,10 +51,14 @@ pub struct Counts {
     near_pairs: u64,
     /// Keys that stand more than once on a side; of rows without a key, rows that do.
     pub repeated_keys: u64,
+    /// The strategy that came to the end: another than the one that began, where rows are not in order.
+    pub strategy: Strategy,
+    /// Why it is another.
+    pub why: Option<String>,
 }
 
 impl Counts {
-    pub fn new(plan: &MatchPlan, scanned: BySide<Tally>) -> Self {
+    pub fn new(plan: &MatchPlan, scanned: BySide<Tally>, strategy: Strategy) -> Self {
         let column = |name: &String| ColumnCounts { column: name.clone(), value_mismatch: 0, within_tolerance: 0 };
         Self {
             rows: RowCounts { source: scanned.source.rows, target: scanned.target.rows, ..RowCounts::default() },
@@ -64,6 +68,8 @@ impl Counts {
             rest: BySide::default(),
             near_pairs: 0,
             repeated_keys: 0,
+            strategy,
+            why: None,
         }
     }
 
@@ -129,7 +135,7 @@ impl Counts {
 
     /// Conservation: what is not left over must be the same multiset of rows on both sides, by number and by checksum.
     /// `passed`: the tally of rows that were spooled.
-    pub fn conserved(&mut self, passed: BySide<Tally>, strategy: Strategy) -> Result<()> {
+    pub fn conserved(&mut self, passed: BySide<Tally>) -> Result<()> {
         let identical = self.scanned.try_map(|side, scanned| {
             scanned
                 .less(*self.rest.get(side))
@@ -141,14 +147,14 @@ impl Counts {
                 identical.source.rows, identical.target.rows
             )));
         }
-        if strategy == Strategy::Digest {
+        if self.strategy != Strategy::Join {
             let skipped = self.scanned.try_map(|side, scanned| {
                 scanned
                     .less(*passed.get(side))
-                    .ok_or_else(|| broken(&format!("the second scan of the {side} found more rows")))
+                    .ok_or_else(|| broken(&format!("more rows of the {side} were left open than read")))
             })?;
             if skipped.source != skipped.target {
-                return Err(broken("the second scan left out rows that do not agree"));
+                return Err(broken("rows that do not agree were left out"));
             }
         }
         self.rows.equal = identical.source.rows + self.near_pairs;

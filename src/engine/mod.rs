@@ -4,12 +4,20 @@
 
 pub mod catalog;
 pub mod classified;
+mod classify;
 pub mod digests;
+mod merge;
+mod operator;
+mod ordered;
+mod pairs;
+mod planner;
 mod reconcile;
 mod segments;
 mod session;
 mod spool;
 mod suspects;
+mod window;
+mod zip;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -27,7 +35,7 @@ use crate::progress::Progress;
 use crate::verdict::Guarantee;
 
 pub use catalog::Catalog;
-pub use reconcile::RestSender;
+pub use operator::{Emit, ReconcileExec};
 pub use session::{Limits, default_memory};
 
 /// How rows are compared. All strategies give the same divergences.
@@ -37,22 +45,25 @@ pub enum Strategy {
     Join,
     /// One scan for digests of 24 bytes a row, one for the rows that may differ.
     Digest,
+    /// Both sides zipped in key order.
+    Merge,
 }
 
 impl Strategy {
-    pub const ALL: [Strategy; 2] = [Strategy::Join, Strategy::Digest];
+    pub const ALL: [Strategy; 3] = [Strategy::Join, Strategy::Digest, Strategy::Merge];
 
     pub fn as_str(self) -> &'static str {
         match self {
             Strategy::Join => "join",
             Strategy::Digest => "digest",
+            Strategy::Merge => "merge",
         }
     }
 
     /// What a verdict by this strategy is worth.
     pub fn guarantee(self) -> Guarantee {
         match self {
-            Strategy::Join => Guarantee::Exact,
+            Strategy::Join | Strategy::Merge => Guarantee::Exact,
             Strategy::Digest => Guarantee::Digest128,
         }
     }
@@ -70,7 +81,7 @@ impl FromStr for Strategy {
     fn from_str(text: &str) -> Result<Self, Error> {
         Strategy::ALL.into_iter().find(|strategy| strategy.as_str() == text).ok_or_else(|| {
             Error::new(ErrorKind::Usage, format!("`{text}` is no strategy"))
-                .hint("the strategies are `digest` and `join`")
+                .hint("the strategies are `merge`, `digest` and `join`")
         })
     }
 }
@@ -91,8 +102,13 @@ pub struct Engine {
 impl Engine {
     /// Plans a query; statements that would change anything are refused. Placeholders get their values.
     pub async fn sql(&self, sql: &str) -> DataFusionResult<DataFrame> {
+        self.sql_in(&self.ctx, sql).await
+    }
+
+    /// The same in a session of other settings.
+    async fn sql_in(&self, ctx: &SessionContext, sql: &str) -> DataFusionResult<DataFrame> {
         let only_reads = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
-        let frame = self.ctx.sql_with_options(sql, only_reads).await?;
+        let frame = ctx.sql_with_options(sql, only_reads).await?;
         match self.params.is_empty() {
             true => Ok(frame),
             false => frame.with_param_values(ParamValues::Map(self.params.clone())),

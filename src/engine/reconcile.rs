@@ -1,167 +1,253 @@
-//! A match, executed: two scans, what may differ is spooled, classified by SQL, and counted. The strategies differ only in
-//! what is spooled: `join` all rows, `digest` only those whose digests do not agree.
+//! A match, executed. Every strategy comes to the same end: some rows are proven equal, those left open are spooled,
+//! classified, and counted. `join` leaves all rows open; `digest` those whose digests do not agree, which it fetches in a
+//! second read; `merge` those that have no equal partner when both sides are zipped in key order.
 
+use std::fmt;
 use std::sync::Arc;
 
-use datafusion::arrow::array::AsArray;
-use datafusion::arrow::datatypes::{Int64Type, SchemaRef};
+use datafusion::arrow::array::{ArrayRef, UInt64Array};
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::common::cast::{as_fixed_size_binary_array, as_uint64_array};
-use datafusion::datasource::MemTable;
-use datafusion::execution::SendableRecordBatchStream;
-use datafusion::execution::memory_pool::{GreedyMemoryPool, MemoryPool, UnboundedMemoryPool};
-use datafusion::execution::runtime_env::RuntimeEnvBuilder;
-use datafusion::physical_plan::execute_stream_partitioned;
-use datafusion::prelude::{DataFrame, SessionContext, col};
-use futures::{StreamExt, TryStreamExt};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_plan::{ExecutionPlan, execute_stream_partitioned};
+use futures::TryStreamExt;
 use tokio::sync::mpsc;
 
-use crate::engine::classified::{Classified, Counts};
+use crate::engine::classified::Counts;
 use crate::engine::digests::{Digests, Found, Tally, compare, digest_of};
+use crate::engine::merge::Merged;
+use crate::engine::operator::{Input, Rest};
 use crate::engine::spool::Spool;
-use crate::engine::suspects::{Suspects, is_suspect};
+use crate::engine::suspects::{Known, Suspects};
+use crate::engine::window::Shape;
 use crate::engine::{Engine, Strategy};
 use crate::error::{Error, ErrorKind, Result};
 use crate::rule::plan::MatchPlan;
-use crate::rule::sql::{classify_sql, digested_sql, repeated_sql};
 use crate::side::{BySide, Side};
+use crate::sql::{digest_array, key_hashes, row_digests};
 
-const HASH: &str = "#hash";
+/// What a side's rows are followed by where they are spooled.
+pub const HASH: &str = "#hash";
+pub const DIGEST: &str = "#digest";
 /// This part of the memory is what one group of rows to classify may take; the statement holds several copies of it.
-const GROUP_SHARE: u64 = 24;
-const DIGEST: &str = "#digest";
+pub const GROUP_SHARE: u64 = 24;
+/// Segments of the key hashes.
+pub const BUCKETS: usize = 256;
 
-/// Where what is left over goes: batches as `classify` returns them, without rows that are equal after all.
-pub type RestSender = mpsc::Sender<RecordBatch>;
+/// One match by one strategy, with what it may use.
+pub struct Comparison {
+    pub engine: Arc<Engine>,
+    pub plan: Arc<MatchPlan>,
+    pub strategy: Strategy,
+    /// Equality must be proven by value.
+    pub exact: bool,
+    /// What the plans that fetch ask.
+    pub suspects: Arc<Known>,
+}
 
-impl Engine {
-    /// Compares both sides of the plan. All that disagrees is sent to `rest`; the counts are exact, and guarded by
-    /// conservation: if they do not hold, this is an error, never a verdict.
-    pub async fn reconcile(&self, plan: &MatchPlan, strategy: Strategy, rest: RestSender) -> Result<Counts> {
-        let scanned = match strategy {
-            Strategy::Join => None,
-            Strategy::Digest => {
-                let found = self.scan_digests(plan).await?;
-                for side in Side::BOTH {
-                    check_metadata(plan, side, found.tally.get(side).rows)?;
-                }
-                Some(found)
+impl fmt::Display for Comparison {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "rule={}, strategy={}", self.plan.rule, self.strategy)
+    }
+}
+
+/// What was scanned, and what is known of it.
+pub struct Scanned {
+    /// All rows of each side; the checksum is of those that have a digest.
+    pub tally: BySide<Tally>,
+    /// Rows that may differ, and their tally.
+    pub open: Option<(Spool, BySide<Tally>)>,
+    /// The same, still to be fetched.
+    pub suspects: Option<Suspects>,
+    pub repeated_keys: u64,
+    pub spilled_bytes: u64,
+    /// The strategy that came to the end.
+    pub strategy: Strategy,
+    /// Why another strategy came to the end than began.
+    pub why: Option<String>,
+}
+
+impl Scanned {
+    /// All rows are open.
+    fn all(spool: Spool, tally: BySide<Tally>) -> Self {
+        Self {
+            tally,
+            open: Some((spool, tally)),
+            suspects: None,
+            repeated_keys: 0,
+            spilled_bytes: 0,
+            strategy: Strategy::Join,
+            why: None,
+        }
+    }
+}
+
+impl Comparison {
+    /// Compares both sides. All that disagrees is sent to `rest`; the counts are exact, and guarded by conservation: if
+    /// they do not hold, this is an error, never a verdict.
+    pub async fn run(&self, inputs: BySide<Input>, context: Arc<TaskContext>, rest: &Rest) -> Result<Counts> {
+        let scanned = match self.strategy {
+            Strategy::Join => self.scan_all(&inputs, &context).await?,
+            Strategy::Digest => self.scan_digests(&inputs, &context).await?,
+            Strategy::Merge => self.merge(&inputs, &context).await?,
+        };
+        for side in Side::BOTH {
+            self.check_metadata(side, scanned.tally.get(side).rows)?;
+        }
+        let mut counts = Counts::new(&self.plan, scanned.tally, scanned.strategy);
+        counts.repeated_keys = scanned.repeated_keys;
+        counts.spilled_bytes = scanned.spilled_bytes;
+        counts.why = scanned.why;
+        let open = match (scanned.open, scanned.suspects) {
+            (_, Some(suspects)) => {
+                self.suspects.set(Arc::new(suspects));
+                let fetch = inputs.try_map(|_, input| input.fetch.clone().ok_or_else(no_fetch))?;
+                Some(self.spool(&fetch, &context, false).await?)
             }
+            (open, None) => open,
         };
-        let agreed = scanned.as_ref().is_some_and(|found| found.found.suspects == BySide::new(0, 0));
-        let spooled = match (&scanned, agreed) {
-            (Some(_), true) => None,
-            (Some(found), false) => Some(self.spool(plan, Some(found.suspects.clone())).await?),
-            (None, _) => Some(self.spool(plan, None).await?),
-        };
-        let (spool, passed) = match spooled {
-            Some((spool, tally)) => (Some(spool), tally),
-            None => (None, BySide::default()),
-        };
-        let tally = scanned.as_ref().map_or(passed, |found| found.tally);
-        if scanned.is_none() {
-            for side in Side::BOTH {
-                check_metadata(plan, side, tally.get(side).rows)?;
-            }
+        let mut passed = BySide::default();
+        if let Some((spool, tally)) = open {
+            passed = tally;
+            self.classify(spool, rest, &mut counts).await?;
         }
-        let mut counts = Counts::new(plan, tally);
-        if let Some(spool) = spool {
-            counts.spilled_bytes += spool.spilled_bytes();
-            self.classify(plan, spool, rest, strategy, &mut counts).await?;
-        }
-        if let Some(scanned) = scanned {
-            counts.spilled_bytes += scanned.spilled_bytes;
-            counts.repeated_keys = scanned.found.repeated;
-        }
-        counts.conserved(passed, strategy)?;
+        counts.conserved(passed)?;
         Ok(counts)
     }
 
-    async fn scan_digests(&self, plan: &MatchPlan) -> Result<Scanned> {
+    async fn scan_all(&self, inputs: &BySide<Input>, context: &Arc<TaskContext>) -> Result<Scanned> {
+        let scans = BySide::new(inputs.source.scan.clone(), inputs.target.scan.clone());
+        let (spool, tally) = self.spool(&scans, context, true).await?;
+        Ok(Scanned::all(spool, tally))
+    }
+
+    async fn scan_digests(&self, inputs: &BySide<Input>, context: &Arc<TaskContext>) -> Result<Scanned> {
         let mut sides = BySide::<Vec<Digests>>::default();
-        let mut tally = BySide::<Tally>::default();
-        let partitions = self.digest_partitions(plan);
         for side in Side::BOTH {
-            let frame = self.sql(&digested_sql(plan, side, false)?).await?;
-            let streams = streams(frame).await?;
-            // A quarter of the memory for the digests of both sides; what is left is for reading and comparing them.
-            let limit = usize::try_from(self.memory / 8).unwrap_or(usize::MAX) / streams.len().max(1);
-            let collect = |stream| self.collect_digests(stream, partitions, limit);
+            let streams = execute_stream_partitioned(inputs.get(side).scan.clone(), context.clone())?;
+            let parts = streams.len();
+            let collect = |stream| collect_digests(self.engine.clone(), stream, self.digests(parts));
             let tasks: Vec<_> = streams.into_iter().map(collect).collect();
-            for digests in join_all(tasks).await.map_err(|error| error.context("side", side.as_str()))? {
-                tally.get_mut(side).merge(digests.tally);
-                sides.get_mut(side).push(digests);
+            *sides.get_mut(side) = join_all(tasks).await.map_err(|error| error.context("side", side.as_str()))?;
+        }
+        self.compare_digests(sides).await
+    }
+
+    /// `merge`, and what it could not zip by digests.
+    async fn merge(&self, inputs: &BySide<Input>, context: &Arc<TaskContext>) -> Result<Scanned> {
+        let scans = BySide::new(inputs.source.scan.clone(), inputs.target.scan.clone());
+        let schemas = BySide::new(scans.source.schema(), scans.target.schema());
+        let shapes = schemas.clone().try_map(|_, schema| Shape::new(&self.plan, &schema))?;
+        let open = Open::new(self, &schemas, &shapes);
+        let mut batches = Vec::new();
+        for side in Side::BOTH {
+            let stream = execute_stream_partitioned(scans.get(side).clone(), context.clone())?;
+            batches.push(self.ahead(stream, side));
+        }
+        let target = batches.pop().ok_or_else(no_fetch)?;
+        let source = batches.pop().ok_or_else(no_fetch)?;
+        let limit = usize::try_from(self.engine.memory / GROUP_SHARE).unwrap_or(usize::MAX);
+        match crate::engine::merge::merge(&shapes, BySide::new(source, target), limit, open).await? {
+            Merged::Whole { open, rows, repeated } => Ok(open.scanned(rows, repeated)),
+            Merged::Broken { rows, side, .. } if self.exact => {
+                let row = rows.get(side) + 1;
+                let why = format!("the {side} is not in key order from row {row} on; all rows are compared by value");
+                self.suspects.set(Arc::new(Suspects::all()));
+                let fetch = inputs.clone().try_map(|_, input| input.fetch.ok_or_else(no_fetch))?;
+                let (spool, tally) = self.spool(&fetch, context, false).await?;
+                Ok(Scanned { why: Some(why), ..Scanned::all(spool, tally) })
             }
+            Merged::Broken { open, rows, equal, repeated, rest, side } => {
+                let row = rows.get(side) + 1;
+                let equal_rows = equal;
+                let mut sides = BySide::<Vec<Digests>>::default();
+                let mut tasks = Vec::new();
+                let BySide { source: of_source, target: of_target } = open.into_digests();
+                for (digests, (side, rest)) in
+                    [of_source, of_target].into_iter().zip([(Side::Source, rest.source), (Side::Target, rest.target)])
+                {
+                    let shape = shapes.get(side).clone();
+                    tasks.push(collect_rest(self.engine.clone(), rest.0, rest.1, shape, digests));
+                }
+                let [source, target] = [tasks.remove(0), tasks.remove(0)].map(tokio::spawn);
+                sides.source.push(source.await.map_err(worker_failed)?.map_err(|e| e.context("side", "source"))?);
+                sides.target.push(target.await.map_err(worker_failed)?.map_err(|e| e.context("side", "target"))?);
+                let mut scanned = self.compare_digests(sides).await?;
+                // What was zipped before stays proven: pairs of equal rows, taken away from both sides alike, change
+                // nothing in what is left over.
+                for side in Side::BOTH {
+                    scanned.tally.get_mut(side).rows += equal_rows;
+                }
+                scanned.repeated_keys += repeated;
+                if equal_rows > 0 {
+                    let why =
+                        format!("the {side} is not in key order from row {row} on; from there, digests are compared");
+                    scanned.why = Some(why);
+                }
+                Ok(scanned)
+            }
+        }
+    }
+
+    async fn compare_digests(&self, sides: BySide<Vec<Digests>>) -> Result<Scanned> {
+        let mut tally = BySide::<Tally>::default();
+        for side in Side::BOTH {
+            sides.get(side).iter().for_each(|digests| tally.get_mut(side).merge(digests.tally));
         }
         let spilled_bytes = sides.source.iter().chain(&sides.target).map(Digests::spilled_bytes).sum();
         let suspects = Suspects::for_rows(tally.source.rows.max(tally.target.rows));
-        let runtime = self.ctx.runtime_env();
+        let runtime = self.engine.ctx.runtime_env();
         let (suspects, found) = tokio::task::spawn_blocking(move || {
             let found = compare(&runtime, &sides, &suspects)?;
             Ok::<_, Error>((suspects, found))
         })
         .await
         .map_err(worker_failed)??;
-        Ok(Scanned { tally, suspects: Arc::new(suspects), found, spilled_bytes })
+        let Found { suspects: rows, repeated } = found;
+        Ok(Scanned {
+            tally,
+            open: None,
+            suspects: (rows != BySide::new(0, 0)).then_some(suspects),
+            repeated_keys: repeated,
+            spilled_bytes,
+            strategy: Strategy::Digest,
+            why: None,
+        })
+    }
+
+    /// What one of `tasks` tasks collects in. A quarter of the memory is for the digests of both sides; what is left is
+    /// for reading and comparing them.
+    fn digests(&self, tasks: usize) -> Digests {
+        let limit = usize::try_from(self.engine.memory / 8).unwrap_or(usize::MAX) / tasks.max(1);
+        Digests::new(&self.engine.ctx.runtime_env(), self.digest_partitions(), limit)
     }
 
     /// Enough that one partition of both sides fits beside everything else.
-    fn digest_partitions(&self, plan: &MatchPlan) -> usize {
-        let rows = plan.sides.source.exact_rows.unwrap_or(0) + plan.sides.target.exact_rows.unwrap_or(0);
-        let unknown = plan.sides.source.exact_rows.is_none() || plan.sides.target.exact_rows.is_none();
-        let wanted = (rows * 24).div_ceil((self.memory / 16).max(1 << 20));
+    fn digest_partitions(&self) -> usize {
+        let sides = &self.plan.sides;
+        let rows = sides.source.exact_rows.unwrap_or(0) + sides.target.exact_rows.unwrap_or(0);
+        let unknown = sides.source.exact_rows.is_none() || sides.target.exact_rows.is_none();
+        let wanted = (rows * 24).div_ceil((self.engine.memory / 16).max(1 << 20));
         wanted.max(if unknown { 256 } else { 16 }).next_power_of_two().min(4096) as usize
     }
 
-    fn collect_digests(
-        &self,
-        mut stream: SendableRecordBatchStream,
-        partitions: usize,
-        limit: usize,
-    ) -> impl Future<Output = Result<Digests>> + Send + 'static {
-        let (runtime, progress, hash_mask) = (self.ctx.runtime_env(), self.progress.clone(), self.hash_mask);
-        async move {
-            let mut digests = Digests::new(&runtime, partitions, limit);
-            while let Some(batch) = stream.try_next().await? {
-                let hashes = as_uint64_array(batch.column(0))?;
-                let row_digests = as_fixed_size_binary_array(batch.column(1))?;
-                for (hash, digest) in hashes.values().iter().zip(row_digests.iter()) {
-                    digests.push(&runtime, hash & hash_mask, digest_of(digest)?)?;
-                }
-                progress.add_rows(batch.num_rows() as u64);
-            }
-            Ok(digests)
-        }
+    fn new_spool(&self, schemas: BySide<SchemaRef>) -> Spool {
+        let limit = usize::try_from(self.engine.memory / GROUP_SHARE).unwrap_or(usize::MAX);
+        Spool::new(self.engine.ctx.runtime_env(), schemas, HASH, limit, BUCKETS)
     }
 
-    /// Reads both sides in full width, those rows that may differ; returns them and their tally.
-    async fn spool(&self, plan: &MatchPlan, suspects: Option<Arc<Suspects>>) -> Result<(Spool, BySide<Tally>)> {
-        let mut frames = Vec::new();
-        for side in Side::BOTH {
-            let frame = self.sql(&digested_sql(plan, side, true)?).await?;
-            frames.push(match &suspects {
-                Some(suspects) => {
-                    let hash = match self.hash_mask {
-                        u64::MAX => col(format!("\"{HASH}\"")),
-                        mask => datafusion::prelude::binary_expr(
-                            col(format!("\"{HASH}\"")),
-                            datafusion::logical_expr::Operator::BitwiseAnd,
-                            datafusion::prelude::lit(mask),
-                        ),
-                    };
-                    frame.filter(is_suspect(suspects.clone()).call(vec![hash]))?
-                }
-                None => frame,
-            });
-        }
-        let schemas: Vec<SchemaRef> = frames.iter().map(|frame| Arc::new(frame.schema().as_arrow().clone())).collect();
-        let schemas = BySide::new(schemas[0].clone(), schemas[1].clone());
-        let limit = usize::try_from(self.memory / GROUP_SHARE).unwrap_or(usize::MAX);
-        let mut spool = Spool::new(self.ctx.runtime_env(), schemas, HASH, limit, 256);
+    /// Reads both sides in full width; returns the rows and their tally.
+    async fn spool(
+        &self,
+        plans: &BySide<Arc<dyn ExecutionPlan>>,
+        context: &Arc<TaskContext>,
+        counting: bool,
+    ) -> Result<(Spool, BySide<Tally>)> {
+        let mut spool = self.new_spool(BySide::new(plans.source.schema(), plans.target.schema()));
         let mut tally = BySide::<Tally>::default();
-        for (side, frame) in Side::BOTH.into_iter().zip(frames) {
-            let counting = suspects.is_none();
-            let streams = streams(frame).await?;
+        for side in Side::BOTH {
+            let streams = execute_stream_partitioned(plans.get(side).clone(), context.clone())?;
             // The streams run in their own tasks; here one place takes their batches in.
             let (sender, mut receiver) = mpsc::channel::<RecordBatch>(2);
             let tasks: Vec<_> = streams.into_iter().map(|stream| forward(stream, sender.clone())).collect();
@@ -174,7 +260,7 @@ impl Engine {
                     tally.get_mut(side).add(digest_of(digest)?);
                 }
                 if counting {
-                    self.progress.add_rows(batch.num_rows() as u64);
+                    self.engine.progress.add_rows(batch.num_rows() as u64);
                 }
                 spool.push(side, batch)?;
             }
@@ -183,88 +269,150 @@ impl Engine {
         Ok((spool, tally))
     }
 
-    async fn classify(
-        &self,
-        plan: &MatchPlan,
-        spool: Spool,
-        rest: RestSender,
-        strategy: Strategy,
-        counts: &mut Counts,
-    ) -> Result<()> {
-        let sql = classify_sql(plan)?;
-        let mut groups = spool.into_groups(self.memory / GROUP_SHARE)?;
-        while let Some(group) = groups.next_group()? {
-            let ctx = self.classifying_session(&group)?;
-            for side in Side::BOTH {
-                let table = MemTable::try_new(groups.schema(side), vec![group.get(side).clone()])?;
-                ctx.register_table(format!("{side}_rows"), Arc::new(table))?;
-            }
-            drop(group);
-            if strategy == Strategy::Join {
-                let batches = ctx.sql(&repeated_sql(plan)?).await?.collect().await?;
-                let keys = batches.first().map(|batch| batch.column(0).as_primitive::<Int64Type>().value(0));
-                counts.repeated_keys += keys.unwrap_or_default().unsigned_abs();
-            }
-            let mut stream = ctx.sql(&sql).await?.execute_stream().await?;
-            while let Some(batch) = stream.next().await.transpose()? {
-                let batch = counts.take(&Classified::new(plan, batch)?)?;
-                if batch.num_rows() > 0 && rest.send(batch).await.is_err() {
-                    return Err(Error::new(ErrorKind::Output, "the divergences could not be handed over"));
+    /// The batches of one side, one partition after the other, read ahead in a task of its own.
+    fn ahead(&self, streams: Vec<SendableRecordBatchStream>, side: Side) -> mpsc::Receiver<Result<RecordBatch>> {
+        let (sender, receiver) = mpsc::channel(4);
+        let progress = self.engine.progress.clone();
+        tokio::spawn(async move {
+            for mut stream in streams {
+                loop {
+                    let next = stream.try_next().await;
+                    let next = next.map_err(|error| Error::from(error).context("side", side.as_str())).transpose();
+                    let Some(next) = next else { break };
+                    let failed = next.is_err();
+                    progress.add_rows(next.as_ref().map_or(0, |batch| batch.num_rows() as u64));
+                    if sender.send(next).await.is_err() || failed {
+                        return;
+                    }
                 }
             }
+        });
+        receiver
+    }
+
+    /// Rows that were read must be the rows that the files say they hold.
+    fn check_metadata(&self, side: Side, read: u64) -> Result<()> {
+        match self.plan.sides.get(side).exact_rows {
+            Some(rows) if rows != read => Err(Error::new(
+                ErrorKind::Internal,
+                format!("conservation does not hold: {read} rows were read, the files hold {rows}"),
+            )
+            .context("side", side.as_str())
+            .hint("this is no verdict; please report it")),
+            _ => Ok(()),
         }
-        Ok(())
+    }
+}
+
+/// Rows that are not proven equal, taken out of their batches: spooled, and remembered by digest should order end.
+pub struct Open {
+    engine: Arc<Engine>,
+    shapes: BySide<Shape>,
+    schemas: BySide<SchemaRef>,
+    spool: Spool,
+    digests: BySide<Digests>,
+}
+
+impl Open {
+    fn new(comparison: &Comparison, schemas: &BySide<SchemaRef>, shapes: &BySide<Shape>) -> Self {
+        let schemas = BySide::new(spooled_schema(&schemas.source), spooled_schema(&schemas.target));
+        Self {
+            engine: comparison.engine.clone(),
+            shapes: shapes.clone(),
+            spool: comparison.new_spool(schemas.clone()),
+            schemas,
+            digests: BySide::new(comparison.digests(1), comparison.digests(1)),
+        }
     }
 
-    /// A session for the classifying statement: the same functions, its own tables. A group of the size that was asked for
-    /// bounds what the statement takes, about half of the memory, so that its many sorts need no share each (a share would
-    /// be less than a batch of wide rows). Only a group that one key makes larger has to spill. Batches of wide rows hold
-    /// fewer of them.
-    fn classifying_session(&self, group: &BySide<Vec<RecordBatch>>) -> Result<SessionContext> {
-        let half = usize::try_from(self.memory / 8 * 3).unwrap_or(usize::MAX);
-        let batches = || group.source.iter().chain(&group.target);
-        let rows = batches().map(RecordBatch::num_rows).sum::<usize>().max(1);
-        let bytes = batches().map(RecordBatch::get_array_memory_size).sum::<usize>();
-        let pool: Arc<dyn MemoryPool> = match bytes as u64 <= 2 * self.memory / GROUP_SHARE {
-            true => Arc::new(UnboundedMemoryPool::default()),
-            false => Arc::new(GreedyMemoryPool::new(half)),
+    pub fn push(&mut self, side: Side, rows: &RecordBatch) -> Result<()> {
+        let shape = self.shapes.get(side);
+        let hashes = key_hashes(&shape.keys(rows), rows.num_rows())?;
+        let digests = row_digests(&shape.all(rows), rows.num_rows())?;
+        let runtime = self.engine.ctx.runtime_env();
+        for (hash, digest) in hashes.iter().zip(&digests) {
+            self.digests.get_mut(side).push(&runtime, hash & self.engine.hash_mask, *digest)?;
+        }
+        let mut columns = rows.columns().to_vec();
+        columns.push(Arc::new(UInt64Array::from(hashes)));
+        columns.push(digest_array(digests.into_iter())?);
+        self.spool.push(side, RecordBatch::try_new(self.schemas.get(side).clone(), columns)?)
+    }
+
+    fn into_digests(self) -> BySide<Digests> {
+        self.digests
+    }
+
+    /// `rows`: all rows of each side.
+    fn scanned(self, rows: BySide<u64>, repeated_keys: u64) -> Scanned {
+        let passed = BySide::new(self.digests.source.tally, self.digests.target.tally);
+        let mut tally = passed;
+        tally.source.rows = rows.source;
+        tally.target.rows = rows.target;
+        Scanned {
+            tally,
+            open: (passed.source.rows + passed.target.rows > 0).then_some((self.spool, passed)),
+            suspects: None,
+            repeated_keys,
+            spilled_bytes: 0,
+            strategy: Strategy::Merge,
+            why: None,
+        }
+    }
+}
+
+fn spooled_schema(schema: &SchemaRef) -> SchemaRef {
+    let mut fields = schema.fields().to_vec();
+    fields.push(Arc::new(Field::new(HASH, DataType::UInt64, false)));
+    fields.push(Arc::new(Field::new(DIGEST, DataType::FixedSizeBinary(16), false)));
+    Arc::new(Schema::new(fields))
+}
+
+fn no_fetch() -> Error {
+    Error::new(ErrorKind::Internal, "a comparison has no plan to fetch rows by")
+}
+
+async fn collect_digests(
+    engine: Arc<Engine>,
+    mut stream: SendableRecordBatchStream,
+    mut digests: Digests,
+) -> Result<Digests> {
+    let runtime = engine.ctx.runtime_env();
+    while let Some(batch) = stream.try_next().await? {
+        let hashes = as_uint64_array(batch.column(0))?;
+        let row_digests = as_fixed_size_binary_array(batch.column(1))?;
+        for (hash, digest) in hashes.values().iter().zip(row_digests.iter()) {
+            digests.push(&runtime, hash & engine.hash_mask, digest_of(digest)?)?;
+        }
+        engine.progress.add_rows(batch.num_rows() as u64);
+    }
+    Ok(digests)
+}
+
+/// Digests of full rows: those that wait, then those still to be read.
+async fn collect_rest(
+    engine: Arc<Engine>,
+    waiting: Vec<RecordBatch>,
+    mut batches: mpsc::Receiver<Result<RecordBatch>>,
+    shape: Shape,
+    mut digests: Digests,
+) -> Result<Digests> {
+    let runtime = engine.ctx.runtime_env();
+    let mut waiting = waiting.into_iter();
+    loop {
+        let batch = match waiting.next() {
+            Some(batch) => batch,
+            None => match batches.recv().await.transpose()? {
+                Some(batch) => batch,
+                None => return Ok(digests),
+            },
         };
-        let runtime =
-            RuntimeEnvBuilder::from_runtime_env(&self.ctx.runtime_env()).with_memory_pool(pool).build_arc()?;
-        let width = bytes / rows;
-        let config = self.ctx.copied_config();
-        let batch_rows = (half / 64 / width.max(1)).max(16).min(config.batch_size());
-        let ctx = SessionContext::new_with_config_rt(config.with_batch_size(batch_rows), runtime);
-        crate::sql::register(&ctx)?;
-        Ok(ctx)
+        let columns: (Vec<ArrayRef>, Vec<ArrayRef>) = (shape.keys(&batch), shape.all(&batch));
+        let hashes = key_hashes(&columns.0, batch.num_rows())?;
+        for (hash, digest) in hashes.iter().zip(row_digests(&columns.1, batch.num_rows())?) {
+            digests.push(&runtime, hash & engine.hash_mask, digest)?;
+        }
     }
-}
-
-/// What the first scan of `digest` found.
-struct Scanned {
-    tally: BySide<Tally>,
-    suspects: Arc<Suspects>,
-    found: Found,
-    spilled_bytes: u64,
-}
-
-/// Rows that were read must be the rows that the files say they hold.
-fn check_metadata(plan: &MatchPlan, side: Side, read: u64) -> Result<()> {
-    match plan.sides.get(side).exact_rows {
-        Some(rows) if rows != read => Err(Error::new(
-            ErrorKind::Internal,
-            format!("conservation does not hold: {read} rows were read, the files hold {rows}"),
-        )
-        .context("side", side.as_str())
-        .hint("this is no verdict; please report it")),
-        _ => Ok(()),
-    }
-}
-
-async fn streams(frame: DataFrame) -> Result<Vec<SendableRecordBatchStream>> {
-    let context = Arc::new(frame.task_ctx());
-    let plan = frame.create_physical_plan().await?;
-    Ok(execute_stream_partitioned(plan, context)?)
 }
 
 async fn forward(mut stream: SendableRecordBatchStream, sender: mpsc::Sender<RecordBatch>) -> Result<()> {
@@ -287,7 +435,7 @@ async fn join_all<T: Send + 'static>(futures: Vec<impl Future<Output = Result<T>
     Ok(results)
 }
 
-fn worker_failed(error: tokio::task::JoinError) -> Error {
+pub fn worker_failed(error: tokio::task::JoinError) -> Error {
     Error::new(ErrorKind::Internal, "a worker panicked").source(error)
 }
 

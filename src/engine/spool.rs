@@ -95,10 +95,6 @@ impl Spool {
         Ok(())
     }
 
-    pub fn spilled_bytes(&self) -> u64 {
-        Side::BOTH.iter().filter_map(|side| self.sides.get(*side).file.as_ref()).map(SegmentFile::len).sum()
-    }
-
     /// The rows in groups that fit together into about `bytes`; every key is whole in one group.
     pub fn into_groups(mut self, bytes: u64) -> Result<Groups> {
         let on_disk = Side::BOTH.iter().any(|side| self.sides.get(*side).file.is_some());
@@ -133,6 +129,11 @@ pub struct Groups {
 }
 
 impl Groups {
+    pub fn spilled_bytes(&self) -> u64 {
+        let files = Side::BOTH.iter().filter_map(|side| self.spool.sides.get(*side).file.as_ref());
+        files.map(SegmentFile::len).sum()
+    }
+
     pub fn schema(&self, side: Side) -> SchemaRef {
         self.spool.sides.get(side).schema.clone()
     }

@@ -3,14 +3,17 @@
 //! One bit stands for many hashes, so the set may hold more than was marked, never less: rows that pass by chance are
 //! compared by value and found equal.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use datafusion::arrow::array::{BooleanArray, UInt64Array};
+use datafusion::arrow::buffer::BooleanBuffer;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::cast::as_uint64_array;
 use datafusion::error::Result as DataFusionResult;
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
+
+use crate::error::{Error, ErrorKind};
 
 #[derive(Debug)]
 pub struct Suspects {
@@ -23,6 +26,13 @@ impl Suspects {
     pub fn for_rows(rows: u64) -> Self {
         let log = (64 - (rows * 4).max(1).leading_zeros()).clamp(16, 28);
         Self { bits: (0..1usize << (log - 6)).map(|_| AtomicU64::new(0)).collect(), shift: 64 - log }
+    }
+
+    /// Every hash.
+    pub fn all() -> Self {
+        let all = Self::for_rows(0);
+        all.bits.iter().for_each(|bits| bits.store(u64::MAX, Relaxed));
+        all
     }
 
     pub fn bytes(&self) -> usize {
@@ -40,14 +50,32 @@ impl Suspects {
     }
 }
 
+/// The suspects, once they are known: a plan that asks for them is made before.
+#[derive(Debug, Default)]
+pub struct Known(RwLock<Option<Arc<Suspects>>>);
+
+impl Known {
+    pub fn set(&self, suspects: Arc<Suspects>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(suspects);
+    }
+
+    fn get(&self) -> Option<Arc<Suspects>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
 /// `is_suspect(hash)` as a function of DataFusion, so that its optimizer moves the test next to the scan.
-pub fn is_suspect(suspects: Arc<Suspects>) -> ScalarUDF {
-    ScalarUDF::from(IsSuspect { suspects, signature: Signature::exact(vec![DataType::UInt64], Volatility::Immutable) })
+///
+/// `mask`: the bits of the hash that count.
+pub fn is_suspect(suspects: Arc<Known>, mask: u64) -> ScalarUDF {
+    let signature = Signature::exact(vec![DataType::UInt64], Volatility::Immutable);
+    ScalarUDF::from(IsSuspect { suspects, mask, signature })
 }
 
 #[derive(Debug)]
 struct IsSuspect {
-    suspects: Arc<Suspects>,
+    suspects: Arc<Known>,
+    mask: u64,
     signature: Signature,
 }
 
@@ -81,7 +109,11 @@ impl ScalarUDFImpl for IsSuspect {
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> DataFusionResult<ColumnarValue> {
         let hashes = args.args[0].to_array(args.number_rows)?;
         let hashes: &UInt64Array = as_uint64_array(&hashes)?;
-        let found: BooleanArray = hashes.values().iter().map(|hash| Some(self.suspects.may_contain(*hash))).collect();
-        Ok(ColumnarValue::Array(Arc::new(found)))
+        let Some(suspects) = self.suspects.get() else {
+            return Err(Error::new(ErrorKind::Internal, "rows are fetched before it is known which").into());
+        };
+        let hashes = hashes.values();
+        let found = BooleanBuffer::collect_bool(hashes.len(), |row| suspects.may_contain(hashes[row] & self.mask));
+        Ok(ColumnarValue::Array(Arc::new(BooleanArray::new(found, None))))
     }
 }

@@ -1,5 +1,7 @@
 //! One run over planned rules: each is compared, its divergences written, its report and record made.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 
 use crate::divergence::{Output, RunRecord};
@@ -13,10 +15,12 @@ use crate::verdict::{Outcome, RowCounts, SchemaDifferences};
 
 /// What all rules of a run share.
 pub struct Execution<'a> {
-    pub engine: &'a Engine,
+    pub engine: &'a Arc<Engine>,
     pub run_id: &'a str,
     pub started: DateTime<Utc>,
     pub strategy: Strategy,
+    /// Equality must be proven by value.
+    pub exact: bool,
     pub limit: usize,
     pub output: Option<&'a Output>,
 }

@@ -2,25 +2,25 @@
 
 use std::sync::{Arc, Mutex, Weak};
 
+use async_trait::async_trait;
 use chrono::Utc;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::record_batch::RecordBatch;
-use datafusion::catalog::streaming::StreamingTable;
-use datafusion::catalog::{TableFunctionArgs, TableFunctionImpl, TableProvider};
+use datafusion::catalog::{Session, TableFunctionArgs, TableFunctionImpl, TableProvider};
 use datafusion::common::ScalarValue;
-use datafusion::error::{DataFusionError, Result as DataFusionResult};
-use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::datasource::TableType;
+use datafusion::datasource::memory::MemorySourceConfig;
+use datafusion::error::Result as DataFusionResult;
 use datafusion::logical_expr::Expr;
-use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use datafusion::physical_plan::streaming::PartitionStream;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::union::UnionExec;
 use datafusion::prelude::SessionContext;
-use futures::StreamExt;
-use tokio::sync::mpsc;
 
 use crate::divergence::{Assembler, assemble_schema_differences};
-use crate::engine::{Engine, Strategy};
+use crate::engine::{Emit, Engine, Strategy};
 use crate::error::{Error, ErrorKind, Result};
 use crate::project::model::MatchRule;
+use crate::rule::plan::MatchPlan;
 use crate::rule::resolve::resolve;
 use crate::run::planned::relations;
 use crate::side::BySide;
@@ -58,8 +58,7 @@ impl TableFunctionImpl for Reconcile {
         let comparison = tokio::task::block_in_place(|| {
             tokio::runtime::Handle::current().block_on(Comparison::plan(engine, names))
         })?;
-        let schema = comparison.schema.clone();
-        Ok(Arc::new(StreamingTable::try_new(schema, vec![Arc::new(comparison)])?))
+        Ok(Arc::new(comparison))
     }
 }
 
@@ -71,13 +70,13 @@ fn text(argument: &Expr) -> Result<String> {
     }
 }
 
-/// A planned match that runs when it is read.
+/// A planned match, as a table.
 struct Comparison {
     engine: Arc<Engine>,
     assembler: Arc<Assembler>,
     first: Option<RecordBatch>,
     schema: SchemaRef,
-    plan: Arc<crate::rule::plan::MatchPlan>,
+    plan: Arc<MatchPlan>,
 }
 
 impl std::fmt::Debug for Comparison {
@@ -112,59 +111,34 @@ impl Comparison {
     }
 }
 
-impl PartitionStream for Comparison {
-    fn schema(&self) -> &SchemaRef {
-        &self.schema
+#[async_trait]
+impl TableProvider for Comparison {
+    fn schema(&self) -> SchemaRef {
+        self.schema.clone()
     }
 
-    fn execute(&self, _: Arc<TaskContext>) -> SendableRecordBatchStream {
-        let (send, receive) = mpsc::channel::<DataFusionResult<RecordBatch>>(2);
-        let (engine, plan, assembler) = (self.engine.clone(), self.plan.clone(), self.assembler.clone());
-        let first = self.first.clone();
-        let task = tokio::spawn(async move {
-            let (rest_in, mut rest) = mpsc::channel(2);
-            let forward = async {
-                if let Some(first) = first {
-                    send.send(Ok(first)).await.map_err(|_| hung_up())?;
-                }
-                while let Some(batch) = rest.recv().await {
-                    let columns: Vec<usize> = (0..assembler.schema.schema.fields().len()).collect();
-                    let batch = assembler.assemble(&batch)?.project(&columns)?;
-                    send.send(Ok(batch)).await.map_err(|_| hung_up())?;
-                }
-                Ok(())
-            };
-            let result = tokio::try_join!(engine.reconcile(&plan, Strategy::Digest, rest_in), forward);
-            if let Err(error) = result {
-                // Nobody listens any more: nobody misses it.
-                let _ = send.send(Err(DataFusionError::from(error))).await;
-            }
-        });
-        let stream = futures::stream::unfold(Some((receive, Abort(task))), |state| async move {
-            let (mut receive, mut task) = state?;
-            match receive.recv().await {
-                Some(next) => Some((next, Some((receive, task)))),
-                // The end is an end only if the comparison came to it.
-                None => {
-                    let panicked = (&mut task.0).await.err()?;
-                    let error = Error::new(ErrorKind::Internal, "a worker panicked").source(panicked);
-                    Some((Err(error.into()), None))
-                }
-            }
-        });
-        Box::pin(RecordBatchStreamAdapter::new(self.schema.clone(), stream.boxed()))
+    fn table_type(&self) -> TableType {
+        TableType::View
     }
-}
 
-fn hung_up() -> Error {
-    Error::new(ErrorKind::Interrupted, "the reader of reconcile() stopped")
-}
-
-/// Ends the comparison when its reader goes.
-struct Abort(tokio::task::JoinHandle<()>);
-
-impl Drop for Abort {
-    fn drop(&mut self) {
-        self.0.abort();
+    /// The reconcile operator; columns that cannot be compared come first.
+    async fn scan(
+        &self,
+        _: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        _: &[Expr],
+        _: Option<usize>,
+    ) -> DataFusionResult<Arc<dyn ExecutionPlan>> {
+        let all: Vec<usize> = (0..self.schema.fields().len()).collect();
+        let columns = projection.unwrap_or(&all).clone();
+        let schema = Arc::new(self.schema.project(&columns)?);
+        let (assembler, picked) = (self.assembler.clone(), columns.clone());
+        let make = move |batch: &RecordBatch| Ok(assembler.assemble(batch)?.project(&picked)?);
+        let emit = Emit { schema: schema.clone(), make: Arc::new(make) };
+        let operator: Arc<dyn ExecutionPlan> =
+            Arc::new(self.engine.operator(&self.plan, Strategy::Digest, false, emit).await?);
+        let Some(first) = &self.first else { return Ok(operator) };
+        let first = MemorySourceConfig::try_new_exec(&[vec![first.project(&columns)?]], schema, None)?;
+        UnionExec::try_new(vec![first, operator])
     }
 }

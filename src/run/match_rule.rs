@@ -3,9 +3,12 @@
 use std::sync::Arc;
 
 use datafusion::arrow::record_batch::RecordBatch;
+use datafusion::physical_plan::ExecutionPlan;
+use futures::TryStreamExt;
 use tokio::sync::mpsc;
 
 use crate::divergence::{Assembler, Unsorted, Written, assemble_schema_differences, write_sorted};
+use crate::engine::Emit;
 use crate::engine::classified::Counts;
 use crate::error::{Error, ErrorKind, Result};
 use crate::project::model::{Rule, RuleKind};
@@ -50,8 +53,8 @@ impl Execution<'_> {
             rule: rule.name.clone(),
             kind: if matches!(rule.kind, RuleKind::Totals(_)) { "totals" } else { "match" },
             outcome,
-            guarantee: self.strategy.guarantee(),
-            strategy: self.strategy.as_str(),
+            guarantee: counts.strategy.guarantee(),
+            strategy: counts.strategy.as_str(),
             severity: rule.severity,
             owner: rule.owner.clone(),
             rows: counts.rows,
@@ -75,19 +78,16 @@ impl Execution<'_> {
         assembler: Arc<Assembler>,
         out: mpsc::Sender<Result<RecordBatch>>,
     ) -> Result<Counts> {
-        let (rest_in, mut rest) = mpsc::channel::<RecordBatch>(2);
-        let assemble = async {
-            while let Some(batch) = rest.recv().await {
-                let assembled = assembler.assemble(&batch)?;
-                if out.send(Ok(assembled)).await.is_err() {
-                    return Err(Error::new(ErrorKind::Output, "the writer of the divergence table stopped"));
-                }
+        let schema = assembler.sortable.clone();
+        let emit = Emit { schema, make: Arc::new(move |batch| assembler.assemble(batch)) };
+        let operator = self.engine.operator(plan, self.strategy, self.exact, emit).await?;
+        let mut divergences = operator.execute(0, self.engine.ctx.task_ctx())?;
+        while let Some(batch) = divergences.try_next().await? {
+            if out.send(Ok(batch)).await.is_err() {
+                return Err(Error::new(ErrorKind::Output, "the writer of the divergence table stopped"));
             }
-            Ok(())
-        };
-        let (counts, ()) = tokio::try_join!(self.engine.reconcile(plan, self.strategy, rest_in), assemble)?;
-        drop(out);
-        Ok(counts)
+        }
+        operator.counts()
     }
 
     /// What was counted is what was written.

@@ -49,9 +49,9 @@ impl RunOptions {
         match (self.strategy, self.guarantee) {
             (Some(Strategy::Digest), Some(Guarantee::Exact)) => {
                 Err(Error::new(ErrorKind::Usage, "the strategy `digest` does not give the guarantee `exact`")
-                    .hint("leave out --strategy, or choose `join`"))
+                    .hint("leave out --strategy, or choose `merge` or `join`"))
             }
-            (None, Some(Guarantee::Exact)) => Ok(Strategy::Join),
+            (None, Some(Guarantee::Exact)) => Ok(Strategy::Merge),
             (strategy, _) => Ok(strategy.unwrap_or(Strategy::Digest)),
         }
     }
@@ -77,6 +77,7 @@ pub async fn run(project: &Project, rules: &[String], options: &RunOptions) -> R
         run_id: &run_id,
         started,
         strategy,
+        exact: options.guarantee == Some(Guarantee::Exact),
         limit: options.limit,
         output: output.as_ref(),
     };

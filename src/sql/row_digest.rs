@@ -34,7 +34,7 @@ fn compute(call: &Call) -> Result<ArrayRef> {
 }
 
 /// Digests as SQL sees them: 16 bytes each, big endian.
-pub(super) fn digest_array(digests: impl ExactSizeIterator<Item = u128>) -> Result<ArrayRef> {
+pub fn digest_array(digests: impl ExactSizeIterator<Item = u128>) -> Result<ArrayRef> {
     let mut bytes = Vec::with_capacity(16 * digests.len());
     for digest in digests {
         bytes.extend_from_slice(&digest.to_be_bytes());

@@ -96,6 +96,9 @@ fn the_way_of_comparing_changes_nothing() {
         (How::Digest, limits(3, 3, 0)),
         (How::Digest, limits(2, 8192, 2)),
         (How::Join, limits(5, 2, 3)),
+        (How::Merge, limits(2, 8192, 64)),
+        (How::Merge, limits(1, 1, 1)),
+        (How::Merge, limits(3, 3, 2)),
     ];
     check(20, cases(14), |case: Case| {
         let tables = Tables::write(&case);

@@ -126,6 +126,12 @@ pub fn classify(plan: &MatchPlan, dialect: Dialect, sql: BySide<String>, readabl
     )
 }
 
+/// The columns of the result but kind, side and ordinal, as expressions over a row of each side (`aliases`); one of them
+/// may be missing, all NULL.
+pub fn pair_fields(plan: &MatchPlan) -> Vec<Item> {
+    engine_fields(plan, None)
+}
+
 pub fn compared_column(column: &ColumnPlan, dialect: Dialect, rows: &BySide<String>) -> Compared {
     let (equal, near) = (equal(column, rows), near(column, dialect, rows));
     let equal_or_near = match &near {

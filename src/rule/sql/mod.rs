@@ -15,7 +15,7 @@ use serde::Serialize;
 use crate::error::{Error, ErrorKind, Result};
 use crate::rule::plan::ColumnPlan;
 
-pub use classify::classify_sql;
+pub use classify::{aliases, classify_sql, pair_fields};
 pub use readable::rule_sql;
 pub use side::{digested_sql, from_clause, repeated_sql, side_sql, typed_from};
 
@@ -99,6 +99,12 @@ impl Parts {
     pub fn compared(&self) -> Vec<String> {
         std::iter::once(self.cmp.clone()).chain(self.residue.clone()).collect()
     }
+}
+
+/// The same as [`compared`], as the columns are named in a batch.
+pub fn compared_names(columns: &[ColumnPlan]) -> Vec<String> {
+    let plain = |quoted: &String| quoted[1..quoted.len() - 1].replace("\"\"", "\"");
+    compared(columns).iter().map(plain).collect()
 }
 
 /// What is compared of all columns, in order.

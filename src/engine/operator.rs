@@ -1,0 +1,192 @@
+//! The reconcile operator: DataFusion's plan of a match. Its inputs are the plans that read both sides; its rows are what
+//! disagrees.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::record_batch::RecordBatch;
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::error::{DataFusionError, Result as DataFusionResult};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::EquivalenceProperties;
+use datafusion::physical_plan::execution_plan::{
+    Boundedness, ChildrenPropertiesMode, EmissionType, ReplaceChildrenOptions,
+};
+use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricBuilder, MetricsSet};
+use datafusion::physical_plan::stream::RecordBatchReceiverStreamBuilder;
+use datafusion::physical_plan::{
+    DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PhysicalExpr, PlanProperties,
+};
+
+use tokio::sync::mpsc;
+
+use crate::engine::classified::Counts;
+use crate::engine::reconcile::Comparison;
+use crate::error::{Error, ErrorKind, Result};
+use crate::side::BySide;
+
+/// What becomes of a batch of the classifying statement's shape: the operator's output.
+#[derive(Clone)]
+pub struct Emit {
+    pub schema: SchemaRef,
+    pub make: Arc<dyn Fn(&RecordBatch) -> Result<RecordBatch> + Send + Sync>,
+}
+
+/// Takes in what disagrees, and hands it on.
+pub struct Rest {
+    make: Arc<dyn Fn(&RecordBatch) -> Result<RecordBatch> + Send + Sync>,
+    out: mpsc::Sender<DataFusionResult<RecordBatch>>,
+}
+
+impl Rest {
+    pub async fn send(&self, batch: &RecordBatch) -> Result<()> {
+        if batch.num_rows() == 0 {
+            return Ok(());
+        }
+        let stopped = |_| Error::new(ErrorKind::Interrupted, "the reader of what disagrees stopped");
+        self.out.send(Ok((self.make)(batch)?)).await.map_err(stopped)
+    }
+}
+
+/// The plans that read one side.
+#[derive(Debug, Clone)]
+pub struct Input {
+    /// Every row, as the strategy needs it.
+    pub scan: Arc<dyn ExecutionPlan>,
+    /// The rows of suspects, in full; none where `scan` gives full rows and all of them.
+    pub fetch: Option<Arc<dyn ExecutionPlan>>,
+}
+
+/// Compares all partitions of its inputs; one partition comes out.
+pub struct ReconcileExec {
+    comparison: Arc<Comparison>,
+    inputs: BySide<Input>,
+    emit: Emit,
+    properties: Arc<PlanProperties>,
+    metrics: ExecutionPlanMetricsSet,
+    /// Set when all rows have come out.
+    counts: Arc<OnceLock<Counts>>,
+}
+
+impl ReconcileExec {
+    pub fn new(comparison: Comparison, inputs: BySide<Input>, emit: Emit) -> Self {
+        let properties = PlanProperties::new(
+            EquivalenceProperties::new(emit.schema.clone()),
+            Partitioning::UnknownPartitioning(1),
+            EmissionType::Final,
+            Boundedness::Bounded,
+        );
+        Self {
+            comparison: Arc::new(comparison),
+            inputs,
+            emit,
+            properties: Arc::new(properties),
+            metrics: ExecutionPlanMetricsSet::new(),
+            counts: Arc::default(),
+        }
+    }
+
+    /// What was counted; an error as long as rows come out.
+    pub fn counts(&self) -> Result<Counts> {
+        let none = || Error::new(ErrorKind::Internal, "a comparison has not come to its end");
+        self.counts.get().cloned().ok_or_else(none)
+    }
+}
+
+impl fmt::Debug for ReconcileExec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReconcileExec").field("inputs", &self.inputs).finish_non_exhaustive()
+    }
+}
+
+impl DisplayAs for ReconcileExec {
+    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ReconcileExec: {}", self.comparison)
+    }
+}
+
+impl ExecutionPlan for ReconcileExec {
+    fn name(&self) -> &'static str {
+        "ReconcileExec"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    /// Source and target to scan, then to fetch.
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        let BySide { source, target } = &self.inputs;
+        let scans = [&source.scan, &target.scan].into_iter();
+        scans.chain(source.fetch.iter()).chain(target.fetch.iter()).collect()
+    }
+
+    /// Partitions are compared among themselves: more of them would only cost.
+    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
+        vec![false; self.children().len()]
+    }
+
+    fn apply_expressions(
+        &self,
+        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> DataFusionResult<TreeNodeRecursion>,
+    ) -> DataFusionResult<TreeNodeRecursion> {
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn replace_children(
+        self: Arc<Self>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
+        _: ReplaceChildrenOptions,
+    ) -> DataFusionResult<Arc<dyn ExecutionPlan>> {
+        let expected = self.children().len();
+        let mut children = children.into_iter();
+        let mut next = || {
+            let missing = || DataFusionError::Internal(format!("ReconcileExec has {expected} inputs"));
+            children.next().ok_or_else(missing)
+        };
+        let mut inputs = self.inputs.clone();
+        inputs.source.scan = next()?;
+        inputs.target.scan = next()?;
+        for input in [&mut inputs.source, &mut inputs.target] {
+            if let Some(fetch) = &mut input.fetch {
+                *fetch = next()?;
+            }
+        }
+        Ok(Arc::new(Self {
+            comparison: self.comparison.clone(),
+            inputs,
+            emit: self.emit.clone(),
+            properties: self.properties.clone(),
+            metrics: ExecutionPlanMetricsSet::new(),
+            counts: self.counts.clone(),
+        }))
+    }
+
+    fn with_new_children(
+        self: Arc<Self>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
+    ) -> DataFusionResult<Arc<dyn ExecutionPlan>> {
+        self.replace_children(children, ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute))
+    }
+
+    fn execute(&self, _: usize, context: Arc<TaskContext>) -> DataFusionResult<SendableRecordBatchStream> {
+        let mut builder = RecordBatchReceiverStreamBuilder::new(self.emit.schema.clone(), 2);
+        let (out, make) = (builder.tx(), self.emit.make.clone());
+        let (comparison, inputs, counts) = (self.comparison.clone(), self.inputs.clone(), self.counts.clone());
+        let metrics = |name: &'static str| MetricBuilder::new(&self.metrics).global_counter(name);
+        let (compared, spilled) = (metrics("compared_rows"), metrics("spilled_bytes"));
+        builder.spawn(async move {
+            let found = comparison.run(inputs, context, &Rest { make, out }).await?;
+            compared.add(usize::try_from(found.rows.source + found.rows.target).unwrap_or(usize::MAX));
+            spilled.add(usize::try_from(found.spilled_bytes).unwrap_or(usize::MAX));
+            counts.get_or_init(|| found);
+            Ok(())
+        });
+        Ok(builder.build())
+    }
+
+    fn metrics(&self) -> Option<MetricsSet> {
+        Some(self.metrics.clone_inner())
+    }
+}

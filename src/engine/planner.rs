@@ -1,0 +1,79 @@
+//! From a match to its operator: the plans that read both sides, as the strategy needs them.
+
+use std::sync::Arc;
+
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::prelude::{SessionConfig, SessionContext, col};
+
+use crate::engine::operator::{Emit, Input, ReconcileExec};
+use crate::engine::reconcile::{Comparison, HASH};
+use crate::engine::suspects::{Known, is_suspect};
+use crate::engine::{Engine, Strategy};
+use crate::error::Result;
+use crate::rule::plan::MatchPlan;
+use crate::rule::sql::{Dialect, digested_sql, side_sql};
+use crate::side::{BySide, Side};
+
+impl Engine {
+    /// The operator that compares both sides of the plan.
+    pub async fn operator(
+        self: &Arc<Self>,
+        plan: &Arc<MatchPlan>,
+        strategy: Strategy,
+        exact: bool,
+        emit: Emit,
+    ) -> Result<ReconcileExec> {
+        let suspects = Arc::new(Known::default());
+        let source = self.input(plan, Side::Source, strategy, &suspects).await?;
+        let target = self.input(plan, Side::Target, strategy, &suspects).await?;
+        let comparison = Comparison { engine: self.clone(), plan: plan.clone(), strategy, exact, suspects };
+        Ok(ReconcileExec::new(comparison, BySide::new(source, target), emit))
+    }
+
+    async fn input(&self, plan: &MatchPlan, side: Side, strategy: Strategy, suspects: &Arc<Known>) -> Result<Input> {
+        let scan = match strategy {
+            Strategy::Join => self.physical(&self.ctx, &digested_sql(plan, side, true)?, None).await?,
+            Strategy::Digest => self.physical(&self.ctx, &digested_sql(plan, side, false)?, None).await?,
+            // One partition: its rows come in the order in which they are stored.
+            Strategy::Merge => {
+                let ctx = self.session_with(|config| config.with_target_partitions(1));
+                self.physical(&ctx, &side_sql(plan, side, Dialect::Engine)?, None).await?
+            }
+        };
+        let fetch = match strategy {
+            Strategy::Join => None,
+            _ => {
+                // Columns beside the key are decoded only for rows that pass.
+                let ctx = self.session_with(|mut config| {
+                    config.options_mut().execution.parquet.pushdown_filters = true;
+                    config
+                });
+                Some(self.physical(&ctx, &digested_sql(plan, side, true)?, Some(suspects)).await?)
+            }
+        };
+        Ok(Input { scan, fetch })
+    }
+
+    async fn physical(
+        &self,
+        ctx: &SessionContext,
+        sql: &str,
+        suspects: Option<&Arc<Known>>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let frame = self.sql_in(ctx, sql).await?;
+        let frame = match suspects {
+            Some(suspects) => {
+                let hash = vec![col(format!("\"{HASH}\""))];
+                frame.filter(is_suspect(suspects.clone(), self.hash_mask).call(hash))?
+            }
+            None => frame,
+        };
+        Ok(frame.create_physical_plan().await?)
+    }
+
+    fn session_with(&self, change: impl FnOnce(SessionConfig) -> SessionConfig) -> SessionContext {
+        let mut state = self.ctx.state();
+        *state.config_mut() = change(self.ctx.copied_config());
+        SessionContext::new_with_state(state)
+    }
+}
