@@ -100,7 +100,6 @@ def lineitem_csv(folder, scale, lineitem):
     """The same three tables as CSV."""
     db = database(folder)
     for name in ["lineitem", "same_order", "other_order"]:
-        # One thread keeps the order of rows; it is what an export would be.
         db.execute(f"COPY (FROM read_parquet('{lineitem / name}.parquet')) TO '{folder / name}.csv' (HEADER)")
     return {}
 
@@ -151,7 +150,7 @@ def lineitem_parts(folder, scale, lineitem):
 
 
 def wide(folder, scale):
-    """500 columns: integers, decimals, floats, text and dates in turn; 0.1 % each only on one side, only on the other, changed."""
+    """500 columns: integers, decimals, floats, text and dates in turn; 0.1 % of the rows for each kind of divergence."""
     def column(n):
         noise = f"hash(id, {n})"
         kinds = [
@@ -190,7 +189,8 @@ def text(folder, scale):
     schema = pa.schema({"id": pa.int64(), "title": pa.string(), "body": pa.string()})
     counts = [0, 0, 0]
     total, batch = int(300_000 * scale), 5_000
-    with pq.ParquetWriter(folder / "source.parquet", schema) as source, pq.ParquetWriter(folder / "target.parquet", schema) as target:
+    source, target = (pq.ParquetWriter(folder / f"{name}.parquet", schema) for name in ["source", "target"])
+    with source, target:
         for first in range(0, total, batch):
             rows = {source: [], target: []}
             for number in range(first, min(first + batch, total)):
@@ -227,7 +227,9 @@ def nested(folder, scale):
                 }} FOR n IN range((hash(id, 2) % 5 + 1)::BIGINT)] AS items,
                 {{
                     'street': 'street ' || hash(id, 5) % 10000, 'city': 'city ' || hash(id, 6) % 300,
-                    'geo': {{'lat': (hash(id, 7) % 180000)::BIGINT / 1e3 + {geo}, 'lon': (hash(id, 8) % 360000)::BIGINT / 1e3}}
+                    'geo': {{
+                        'lat': (hash(id, 7) % 180000)::BIGINT / 1e3 + {geo}, 'lon': (hash(id, 8) % 360000)::BIGINT / 1e3
+                    }}
                 }} AS address
             FROM ({rows})
         """

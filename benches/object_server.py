@@ -63,7 +63,6 @@ class ObjectServer:
 
 @contextmanager
 def object_server(scratch):
-    scratch.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=scratch, ignore_cleanup_errors=True) as folder:
         ports = free_ports("master", "master.grpc", "volume", "volume.grpc", "filer", "filer.grpc", "s3", "s3.grpc")
         process = start(Path(folder), ports)

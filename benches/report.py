@@ -17,7 +17,7 @@ GOALS = {"x": "{:g} x", "GiB": "{:g} GiB", "ms": "{:g} ms"}
 
 @dataclass
 class Line:
-    """One figure of tieout's, of which less is better: a value a round, and how much it may be; without a goal, for information."""
+    """One figure of tieout's, of which less is better: a value a round, and how much it may be; no goal: for information."""
 
     work: str
     what: str
@@ -47,10 +47,11 @@ class Section:
     def tools(self):
         for name in self.rounds.measured:
             strategy = self.rounds.measured[name][0].strategy
-            counted, process = (self.rounds.median(name, what) for what in ["seconds", "process_seconds"])
+            figures = ["seconds", "process_seconds", "cpu_seconds", "peak_mib"]
+            counted, process, cpu, peak = (self.rounds.median(name, what) for what in figures)
             yield [
                 self.work, f"{name} ({strategy})" if strategy else name, f"{counted:.3f}",
-                f"{process:.3f}" if process != counted else "", f"{self.rounds.median(name, 'peak_mib'):.0f}",
+                f"{process:.3f}" if process != counted else "", f"{cpu:.3f}", f"{peak:.0f}",
             ]
 
     def remarks(self):
@@ -58,7 +59,7 @@ class Section:
 
 
 RATIO_HEAD = ["work", "tieout's", "measured", "goal", "met"]
-TOOL_HEAD = ["work", "tool", "seconds", "whole process", "peak MiB"]
+TOOL_HEAD = ["work", "tool", "seconds", "whole process", "CPU seconds", "peak MiB"]
 
 
 def last_line(text):
@@ -99,12 +100,12 @@ def write(path, settings, sections, not_run):
     abouts = [f"- **{section.work}**: {'. '.join([section.about, *section.remarks()])}." for section in sections]
     text = f"""# Benchmarks
 
-Written by `make bench` on {date.today()}, in one run; [benches/README.md](benches/README.md) tells what is measured, and why it is
-fair. Less is better everywhere. {tally(ratios)}
+Written by `make bench` on {date.today()}, in one run; [benches/README.md](benches/README.md) tells what is measured, and why
+it is fair. Less is better everywhere. {tally(ratios)}
 
 - {machine()}, {settings.threads} threads for each tool
 - {versions(settings)}
-- median of {settings.runs} rounds in which the tools take turns (of {settings.large_runs} for the large works), after one not counted
+- rounds in which the tools take turns, of which the median counts: {settings.runs}; for the large works {settings.large_runs}
 {f'- not in this run: {", ".join(not_run)}' if not_run else ''}
 
 ## Ratios
@@ -114,6 +115,7 @@ fair. Less is better everywhere. {tally(ratios)}
 ## What each took
 
 DuckDB's seconds are of its query alone; so are those of the reader of bytes. *Whole process* tells what they took with Python.
+*CPU seconds* are of all threads of the whole process: on a machine that does other things besides, they differ less.
 
 {markdown(TOOL_HEAD, [row for section in sections for row in section.tools()])}
 

@@ -12,10 +12,11 @@ import os
 import shutil
 import signal
 import sys
+import tempfile
 import time
 from pathlib import Path
 
-from report import print_section, print_summary, write
+from report import machine, print_section, print_summary, versions, write
 from tools import Failed, Settings, Wrong
 from works import ASKED_FOR, WORKS
 
@@ -61,21 +62,25 @@ def run(settings, names):
 
 def main():
     args, names = arguments()
+    args.data.mkdir(parents=True, exist_ok=True)
+    # On the disk of the data: what tools write there costs all the same, and files can be linked.
+    scratch = Path(tempfile.mkdtemp(prefix="scratch-", dir=args.data.resolve()))
     settings = Settings(
-        tieout=args.tieout.resolve(), data=args.data.resolve(), threads=args.threads, scale=args.scale, runs=args.runs,
-        large_runs=args.large_runs, strategy=args.strategy,
+        tieout=args.tieout.resolve(), data=args.data.resolve(), scratch=scratch, threads=args.threads, scale=args.scale,
+        runs=args.runs, large_runs=args.large_runs, strategy=args.strategy,
     )
     # Where memory ends, a tool of this bench is to go, not what else runs here. Inherited by all that it starts.
     if (score := Path("/proc/self/oom_score_adj")).exists():
         score.write_text("500")
     # So that servers are stopped, too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
+    print(f"{machine()}, {settings.threads} threads\n{versions(settings)}", flush=True)
     try:
         sections = run(settings, names)
     except (Failed, Wrong) as wrong:
         sys.exit(f"{wrong}\nThere is no table: something must be mended first.")
     finally:
-        shutil.rmtree(settings.data / "scratch", ignore_errors=True)
+        shutil.rmtree(scratch, ignore_errors=True)
     print_summary(sections)
     if args.write:
         write(ROOT / "BENCHMARKS.md", settings, sections, [name for name in WORKS if name not in names])

@@ -32,6 +32,7 @@ class Wrong(Exception):
 class Settings:
     tieout: Path
     data: Path  # where data is made and kept
+    scratch: Path  # beside it, for what is written in this run
     threads: int
     scale: float
     runs: int
@@ -55,6 +56,7 @@ class Measured:
     seconds: float  # that count
     peak_mib: float
     process_seconds: float  # of the whole process; the same, but for those that time themselves
+    cpu_seconds: float  # of all threads of the whole process
     strategy: str = ""
 
 
@@ -64,7 +66,11 @@ class Process:
     stdout: str
     stderr: str
     seconds: float
+    cpu_seconds: float
     peak_mib: float
+
+    def measured(self, seconds=None, strategy=""):
+        return Measured(self.seconds if seconds is None else seconds, self.peak_mib, self.seconds, self.cpu_seconds, strategy)
 
     def fail(self, tool):
         raise Failed(f"{tool} ended with {self.code}: {(self.stderr or self.stdout).strip()[-2000:]}")
@@ -78,14 +84,19 @@ def run(command, env=None):
             [str(part) for part in command], stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr,
             env=os.environ | (env or {}),
         )
-        _, status, usage = os.wait4(process.pid, 0)
+        try:
+            _, status, usage = os.wait4(process.pid, 0)
+        except BaseException:
+            process.kill()
+            process.wait()
+            raise
         seconds = time.perf_counter() - start
         process.returncode = os.waitstatus_to_exitcode(status)
         stdout.seek(0)
         stderr.seek(0)
         return Process(
             process.returncode, stdout.read().decode(errors="replace"), stderr.read().decode(errors="replace"), seconds,
-            usage.ru_maxrss / 1024,
+            usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024,
         )
 
 
@@ -108,7 +119,7 @@ def tieout(settings, pair, *options, env=None):
             process.fail("tieout")
         rule = json.loads(process.stdout)["rules"][0]
         expect("tieout", rule["rows"], pair.planted)
-        return Measured(process.seconds, process.peak_mib, process.seconds, rule["strategy"])
+        return process.measured(strategy=rule["strategy"])
 
     return once
 
@@ -133,8 +144,8 @@ def tieout_sql(settings, query, check):
             if sides[-1].code != 0:
                 sides[-1].fail("tieout sql")
         check(*(side.stdout for side in sides))
-        seconds = sum(side.seconds for side in sides)
-        return Measured(seconds, max(side.peak_mib for side in sides), seconds)
+        seconds, cpu = (sum(getattr(side, what) for side in sides) for what in ["seconds", "cpu_seconds"])
+        return Measured(seconds, max(side.peak_mib for side in sides), seconds, cpu)
 
     return once
 
@@ -176,7 +187,7 @@ def duckdb(settings, pair, *, setup=(), packages=None):
             process.fail("DuckDB")
         answer = json.loads(process.stdout)
         expect("DuckDB", answer["counts"], pair.planted)
-        return Measured(answer["seconds"], process.peak_mib, process.seconds)
+        return process.measured(answer["seconds"])
 
     return once
 
@@ -195,7 +206,7 @@ def compara(settings, pair):
             process.fail("compara")
         counts = json.loads(summary.read_text())["counts"]
         expect("compara", {kind: counts[names[kind]] for kind in KINDS}, pair.planted)
-        return Measured(process.seconds, process.peak_mib, process.seconds)
+        return process.measured()
 
     return once
 
@@ -212,7 +223,7 @@ def read_objects(urls, size):
         answer = json.loads(process.stdout)
         if answer["bytes"] != size:
             raise Wrong(f"{answer['bytes']} bytes were read, not {size}")
-        return Measured(answer["seconds"], process.peak_mib, process.seconds)
+        return process.measured(answer["seconds"])
 
     return once
 
@@ -242,11 +253,9 @@ def take_turns(settings, tools, runs=None, may_fail=()):
     """A round not counted, then `runs` rounds, in each of which every tool runs once: what else the machine does hits all."""
     tools = dict(tools)
     rounds = Rounds({name: [] for name in tools})
-    scratch = settings.data / "scratch"
-    scratch.mkdir(parents=True, exist_ok=True)
     for turn in range((runs or settings.runs) + 1):
         for name, once in list(tools.items()):
-            folder = Path(tempfile.mkdtemp(dir=scratch))
+            folder = Path(tempfile.mkdtemp(dir=settings.scratch))
             try:
                 measured = once(folder)
             except Failed as failure:
