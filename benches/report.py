@@ -29,7 +29,7 @@ class Line:
         median = statistics.median(self.values) if self.values else None
         shown = "not measured" if median is None else UNITS[self.unit].format(median)
         # As it is shown, so that no reader sees 0.60 missed by 0.6.
-        rounded = median is not None and round(median, 2)
+        rounded = median is not None and round(median, 0 if self.unit == "ms" else 2)
         verdict = "" if self.goal is None or median is None else "yes" if rounded <= self.goal else "NO"
         return [self.work, self.what, shown, "" if self.goal is None else "<= " + GOALS[self.unit].format(self.goal), verdict]
 
