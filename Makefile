@@ -29,4 +29,5 @@ lint:
 bench:
 	scripts/setup-tests --benches
 	$(CARGO) build --release --locked
-	$(VENV)/bin/python benches/lineitem.py --scale $(or $(SCALE),1)
+	$(VENV)/bin/python benches/suite.py --scale $(or $(SCALE),1) $(if $(ONLY),--only $(ONLY)) $(if $(RUNS),--runs $(RUNS)) \
+		$(if $(LARGE),--large) $(if $(WRITE),--write)
