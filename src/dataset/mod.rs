@@ -12,6 +12,7 @@ mod glob;
 mod hive;
 mod listing;
 mod ndjson;
+mod order;
 mod parquet;
 mod percent;
 mod pin;
@@ -28,12 +29,14 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use datafusion::catalog::TableProvider;
+use datafusion::parquet::file::metadata::ParquetMetaData;
 use datafusion::prelude::SessionContext;
 use serde::Serialize;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::Progress;
 use crate::project::model::{Connector, Dataset, Files};
+pub use order::KeyOrder;
 use pin::PinnedStore;
 use table::Parts;
 
@@ -50,7 +53,12 @@ pub struct Opened {
     pub inputs: Vec<Input>,
     /// Exact, from the metadata of all files (Parquet, Arrow IPC files); None where only reading tells.
     pub rows: Option<u64>,
+    /// What reads it: `parquet`, `csv` ...
+    pub connector: &'static str,
     store: Arc<PinnedStore>,
+    sorted_by: Vec<String>,
+    /// Of Parquet files, in their order.
+    footers: Vec<Arc<ParquetMetaData>>,
 }
 
 /// One object as it was when the dataset was opened.
@@ -79,7 +87,7 @@ async fn open_unnamed(session: &SessionContext, dataset: &Dataset, progress: &Ar
         Connector::Arrow(files) => (files, listing::Kind::Arrow),
         Connector::Sql(_) => return Err(Error::new(ErrorKind::Internal, "a SQL view has no files to open")),
     };
-    let Files { path, compression } = files;
+    let Files { path, compression, sorted_by } = files;
     let listing = listing::list(path, kind).await?;
     let store = Arc::new(PinnedStore::new(listing, Arc::clone(progress)));
     let partitions = hive::partitions(store.objects())?;
@@ -88,8 +96,13 @@ async fn open_unnamed(session: &SessionContext, dataset: &Dataset, progress: &Ar
         store.start_counting();
     }
     let parts = Parts { store: Arc::clone(&store), partitions };
+    let mut footers = Vec::new();
     let (table, rows) = match &dataset.connector {
-        Connector::Parquet(_) => parquet::open(parts).await?,
+        Connector::Parquet(_) => {
+            let opened = parquet::open(parts).await?;
+            footers = opened.footers;
+            (opened.table, Some(opened.rows))
+        }
         Connector::Csv(_, options) => (csv::open(parts, options, *compression).await?, None),
         Connector::Ndjson(_, options) => (ndjson::open(parts, options, *compression).await?, None),
         Connector::Arrow(_) => arrow::open(parts).await?,
@@ -98,10 +111,38 @@ async fn open_unnamed(session: &SessionContext, dataset: &Dataset, progress: &Ar
     session.runtime_env().register_object_store(store.url().as_ref(), Arc::clone(&store) as _);
     store.start_counting();
     let inputs = store.objects().iter().map(|object| object.input()).collect();
-    Ok(Opened { name: dataset.name.clone(), table: Arc::new(table), inputs, rows, store })
+    Ok(Opened {
+        name: dataset.name.clone(),
+        table: Arc::new(table),
+        inputs,
+        rows,
+        connector: match dataset.connector {
+            Connector::Parquet(_) => "parquet",
+            Connector::Csv(..) => "csv",
+            Connector::Ndjson(..) => "ndjson",
+            Connector::Arrow(_) => "arrow",
+            Connector::Sql(_) => "sql",
+        },
+        store,
+        sorted_by: sorted_by.clone(),
+        footers,
+    })
 }
 
 impl Opened {
+    /// What is known of the order of its rows by `columns`.
+    pub fn order(&self, columns: &[&str]) -> KeyOrder {
+        match self.sorted_by.starts_with(&columns.iter().map(|column| column.to_string()).collect::<Vec<_>>()) {
+            true => KeyOrder::Declared,
+            false => order::of_parquet(&self.footers, columns),
+        }
+    }
+
+    /// Bytes of all files, as stored.
+    pub fn bytes(&self) -> u64 {
+        self.inputs.iter().map(|input| input.size).sum()
+    }
+
     /// Looks at every input again: an error of kind `Changed` that names the first object that is no longer what was
     /// pinned. Local files can be changed in place while a stream is open, which no precondition sees.
     pub async fn verify_unchanged(&self) -> Result<()> {

@@ -33,8 +33,15 @@ const FOOTER_HINT: usize = 64 << 10;
 
 const FOOTERS_AT_ONCE: usize = 16;
 
-/// The table, and the number of its rows.
-pub(super) async fn open(mut parts: Parts) -> Result<(FilesTable, Option<u64>)> {
+/// What opening gives.
+pub(super) struct OpenedParquet {
+    pub table: FilesTable,
+    pub rows: u64,
+    /// Of each file, in their order.
+    pub footers: Vec<Arc<ParquetMetaData>>,
+}
+
+pub(super) async fn open(mut parts: Parts) -> Result<OpenedParquet> {
     let files = parts.files();
     let footers: Vec<_> = files.iter().map(|file| read_footer(file.clone())).collect();
     let footers: Vec<Footer> = stream::iter(footers).buffered(FOOTERS_AT_ONCE).try_collect().await?;
@@ -44,6 +51,7 @@ pub(super) async fn open(mut parts: Parts) -> Result<(FilesTable, Option<u64>)> 
     let merged = schema::merge(&schemas)?;
     parts.partitions = parts.partitions.without_columns_of(&merged, |name| schema::in_every_file(&schemas, name))?;
     let rows = footers.iter().map(|footer| footer.rows).sum();
+    let kept = footers.iter().map(|footer| Arc::clone(&footer.metadata)).collect();
     let metadata = files.iter().map(|file| file.path.clone()).zip(footers.into_iter().map(|footer| footer.metadata));
     let factory = Arc::new(Readers {
         inner: DefaultParquetFileReaderFactory::new(Arc::clone(&parts.store) as _),
@@ -51,7 +59,7 @@ pub(super) async fn open(mut parts: Parts) -> Result<(FilesTable, Option<u64>)> 
         metadata: metadata.collect(),
     });
     let source = ParquetSource::new(parts.table_schema(merged)).with_parquet_file_reader_factory(factory);
-    Ok((FilesTable::new(&parts, Arc::new(source), Some(rows)), Some(rows)))
+    Ok(OpenedParquet { table: FilesTable::new(&parts, Arc::new(source), Some(rows)), rows, footers: kept })
 }
 
 struct Footer {

@@ -225,9 +225,14 @@ async fn read_local(path: PathBuf, object: Object, ranges: Vec<Range<u64>>) -> o
         check(&object, &now.ok_or_else(gone)?)?;
         let mut parts = Vec::with_capacity(ranges.len());
         for range in ranges {
-            let mut part = vec![0; (range.end.saturating_sub(range.start)) as usize];
+            let size = range.end.saturating_sub(range.start);
+            // One byte more than is read: else it would grow to see that nothing follows.
+            let mut part = Vec::with_capacity(size as usize + 1);
             file.seek(SeekFrom::Start(range.start)).map_err(failed)?;
-            file.read_exact(&mut part).map_err(failed)?;
+            let read = (&file).take(size).read_to_end(&mut part).map_err(failed)?;
+            if read as u64 != size {
+                return Err(failed(std::io::ErrorKind::UnexpectedEof.into()));
+            }
             parts.push(Bytes::from(part));
         }
         Ok(parts)

@@ -50,6 +50,7 @@ impl Lab {
         Files {
             path: if name.is_empty() { self.path("") } else { self.path(name) },
             compression: Compression::ByEnding,
+            sorted_by: Vec::new(),
         }
     }
 
@@ -475,8 +476,12 @@ async fn dictionaries_and_large_strings_merge() {
 #[cfg(unix)]
 #[tokio::test]
 async fn a_pipe_is_no_input() {
-    let error =
-        fault(&dataset(Connector::Parquet(Files { path: "/dev/null".into(), compression: Compression::None }))).await;
+    let error = fault(&dataset(Connector::Parquet(Files {
+        path: "/dev/null".into(),
+        compression: Compression::None,
+        sorted_by: Vec::new(),
+    })))
+    .await;
     assert!(error.message().contains("/dev/null is not a regular file"), "{error}");
     assert!(Path::new("/dev/null").exists());
 }
@@ -512,7 +517,10 @@ async fn http_without_ranges_with_user_info_and_query() {
     let options = CsvOptions { delimiter: b',', quote: b'"', header: true, null: vec![], text: TextOptions::default() };
     let at = |path: &str| {
         let path = format!("http://me:s3cret@127.0.0.1:{port}/{path}?sig=s3cret");
-        dataset(Connector::Csv(Files { path, compression: Compression::ByEnding }, options.clone()))
+        dataset(Connector::Csv(
+            Files { path, compression: Compression::ByEnding, sorted_by: Vec::new() },
+            options.clone(),
+        ))
     };
     let (session, opened) = opened(&at("data%20a.csv")).await.unwrap();
     assert_eq!(rows(&session, "SELECT * FROM d").await.unwrap(), "a|b\n1|2");

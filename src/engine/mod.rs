@@ -3,6 +3,7 @@
 //! `engine` knows plans and batches; it does not know YAML, outputs or terminals.
 
 pub mod catalog;
+mod choice;
 pub mod classified;
 mod classify;
 pub mod digests;
@@ -35,6 +36,7 @@ use crate::progress::Progress;
 use crate::verdict::Guarantee;
 
 pub use catalog::Catalog;
+pub use choice::{Choice, Estimate, Rejected, choose};
 pub use operator::{Emit, ReconcileExec};
 pub use session::{Limits, default_memory};
 
@@ -93,6 +95,7 @@ pub struct Engine {
     pub progress: Arc<Progress>,
     /// Bytes that the engine may hold.
     pub memory: u64,
+    pub threads: usize,
     /// See [`Limits::hash_mask`].
     pub hash_mask: u64,
     /// Values for the placeholders `$name`.

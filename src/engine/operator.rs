@@ -26,16 +26,18 @@ use crate::engine::reconcile::Comparison;
 use crate::error::{Error, ErrorKind, Result};
 use crate::side::BySide;
 
+type Make = Arc<dyn Fn(&RecordBatch) -> Result<RecordBatch> + Send + Sync>;
+
 /// What becomes of a batch of the classifying statement's shape: the operator's output.
 #[derive(Clone)]
 pub struct Emit {
     pub schema: SchemaRef,
-    pub make: Arc<dyn Fn(&RecordBatch) -> Result<RecordBatch> + Send + Sync>,
+    pub make: Make,
 }
 
 /// Takes in what disagrees, and hands it on.
 pub struct Rest {
-    make: Arc<dyn Fn(&RecordBatch) -> Result<RecordBatch> + Send + Sync>,
+    make: Make,
     out: mpsc::Sender<DataFusionResult<RecordBatch>>,
 }
 

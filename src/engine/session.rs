@@ -68,6 +68,14 @@ impl Engine {
         crate::sql::register(&ctx)?;
         let catalog = Catalog::register(&ctx, project, progress.clone())?;
         let params = project.params.iter().map(|(name, value)| (name.clone(), value.clone().into())).collect();
-        Ok(Self { ctx, catalog, progress, memory: limits.memory, hash_mask: limits.hash_mask, params })
+        Ok(Self {
+            ctx,
+            catalog,
+            progress,
+            memory: limits.memory,
+            threads: limits.threads,
+            hash_mask: limits.hash_mask,
+            params,
+        })
     }
 }

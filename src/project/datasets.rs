@@ -9,7 +9,7 @@ use super::source::Source;
 use super::sql;
 use super::types::parse_type;
 use super::words::redact;
-use super::yaml::{Entries, Given, PathOr, Short, Text};
+use super::yaml::{Entries, Given, OneOrMany, PathOr, Quantity, Short, Text};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Connectors that a reader may expect, and that this version does not have.
@@ -85,7 +85,7 @@ fn connector(
     let files = |connector| Ok((connector, Vec::new()));
     match (raw.parquet.0, raw.csv.0, raw.ndjson.0, raw.arrow.0, raw.sql.0) {
         (Some(short), None, None, None, None) => {
-            let raw = options(short, |path| RawFiles { path });
+            let raw = options(short, |path| RawFiles { path, ..RawFiles::default() });
             files(Connector::Parquet(typed_files(source, base, name, &raw)?))
         }
         (None, Some(short), None, None, None) => {
@@ -95,7 +95,7 @@ fn connector(
             files(ndjson(source, base, name, &options(short, |path| RawNdjson { path, ..RawNdjson::default() }))?)
         }
         (None, None, None, Some(short), None) => {
-            let raw = options(short, |path| RawFiles { path });
+            let raw = options(short, |path| RawFiles { path, ..RawFiles::default() });
             files(Connector::Arrow(typed_files(source, base, name, &raw)?))
         }
         (None, None, None, None, Some(text)) => {
@@ -124,7 +124,8 @@ fn options<T>(short: Short<T>, with_path: impl FnOnce(Given<Text>) -> T) -> T {
 
 /// Parquet and Arrow compress inside the file.
 pub(super) fn typed_files(source: &Source, base: &Path, name: &Text, raw: &RawFiles) -> Result<Files> {
-    Ok(Files { path: path(source, base, name, &raw.path)?, compression: Compression::None })
+    let sorted_by = sorted_by(source, &raw.sorted_by)?;
+    Ok(Files { path: path(source, base, name, &raw.path)?, compression: Compression::None, sorted_by })
 }
 
 pub(super) fn csv(source: &Source, base: &Path, name: &Text, raw: &RawCsv, delimiter: u8) -> Result<Connector> {
@@ -153,12 +154,12 @@ pub(super) fn csv(source: &Source, base: &Path, name: &Text, raw: &RawCsv, delim
         None => Vec::new(),
     };
     let header = raw.header.0.as_ref().is_none_or(|flag| flag.0.value);
-    let files = text_files(source, base, name, &raw.path, &raw.compression)?;
+    let files = text_files(source, base, name, &raw.path, &raw.compression, &raw.sorted_by)?;
     Ok(Connector::Csv(files, CsvOptions { delimiter, quote, header, null, text: columns(source, &raw.columns)? }))
 }
 
 pub(super) fn ndjson(source: &Source, base: &Path, name: &Text, raw: &RawNdjson) -> Result<Connector> {
-    let files = text_files(source, base, name, &raw.path, &raw.compression)?;
+    let files = text_files(source, base, name, &raw.path, &raw.compression, &raw.sorted_by)?;
     Ok(Connector::Ndjson(files, columns(source, &raw.columns)?))
 }
 
@@ -168,12 +169,18 @@ fn text_files(
     name: &Text,
     given: &Given<Text>,
     compression: &Given<Text>,
+    order: &Given<OneOrMany<Quantity>>,
 ) -> Result<Files> {
     let compression = match &compression.0 {
         Some(text) => source.word(text, "compression", &COMPRESSIONS)?,
         None => Compression::ByEnding,
     };
-    Ok(Files { path: path(source, base, name, given)?, compression })
+    Ok(Files { path: path(source, base, name, given)?, compression, sorted_by: sorted_by(source, order)? })
+}
+
+fn sorted_by(source: &Source, given: &Given<OneOrMany<Quantity>>) -> Result<Vec<String>> {
+    let Some(list) = &given.0 else { return Ok(Vec::new()) };
+    source.texts(list, "sorted_by")?.iter().map(|text| source.value(text)).collect()
 }
 
 /// One byte, by itself or by name: YAML and shells make a tab hard to write.

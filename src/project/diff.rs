@@ -52,11 +52,22 @@ fn connector(path: &str, options: &[(String, String)], base: &Path) -> Result<Co
     let (source, given, name) = (Source::command_line(), Given(Some(Text::placeless(path))), Text::placeless(path));
     let options = Options::new(format, options)?;
     match format {
-        Format::Parquet => Ok(Connector::Parquet(typed_files(&source, base, &name, &RawFiles { path: given })?)),
-        Format::Arrow => Ok(Connector::Arrow(typed_files(&source, base, &name, &RawFiles { path: given })?)),
+        Format::Parquet => Ok(Connector::Parquet(typed_files(
+            &source,
+            base,
+            &name,
+            &RawFiles { path: given, sorted_by: options.list("sorted_by") },
+        )?)),
+        Format::Arrow => Ok(Connector::Arrow(typed_files(
+            &source,
+            base,
+            &name,
+            &RawFiles { path: given, sorted_by: options.list("sorted_by") },
+        )?)),
         Format::Ndjson => {
             let (columns, compression) = (options.columns(), options.text("compression"));
-            ndjson(&source, base, &name, &RawNdjson { path: given, columns, compression })
+            let sorted_by = options.list("sorted_by");
+            ndjson(&source, base, &name, &RawNdjson { path: given, columns, compression, sorted_by })
         }
         Format::Csv | Format::Tsv => {
             let raw = RawCsv {
@@ -68,6 +79,7 @@ fn connector(path: &str, options: &[(String, String)], base: &Path) -> Result<Co
                 columns: options.columns(),
                 null: options.list("null"),
                 compression: options.text("compression"),
+                sorted_by: options.list("sorted_by"),
             };
             csv(&source, base, &name, &raw, if format == Format::Tsv { b'\t' } else { b',' })
         }
@@ -169,10 +181,10 @@ struct Options<'a>(&'a [(String, String)]);
 impl<'a> Options<'a> {
     fn new(format: Format, options: &'a [(String, String)]) -> Result<Self> {
         let known: &[&str] = match format {
-            Format::Parquet | Format::Arrow => &["format"],
-            Format::Ndjson => &["format", "columns", "compression"],
+            Format::Parquet | Format::Arrow => &["format", "sorted_by"],
+            Format::Ndjson => &["format", "columns", "compression", "sorted_by"],
             Format::Csv | Format::Tsv => {
-                &["format", "delimiter", "quote", "header", "encoding", "columns", "null", "compression"]
+                &["format", "delimiter", "quote", "header", "encoding", "columns", "null", "compression", "sorted_by"]
             }
         };
         for (name, value) in options {
@@ -263,7 +275,7 @@ mod tests {
     #[case("s3://b/p/", &[], "the format of s3://b/p/ cannot be told from its name", "name the format: --option format=csv")]
     #[case("nowhere", &[], "there is no file or folder /base/nowhere", "check the path")]
     #[case("a.csv", &[("delimter", ";")], "csv has no option `delimter`", "did you mean `delimiter`?")]
-    #[case("a.parquet", &[("delimiter", ";")], "parquet has no option `delimiter`", "its options are `format`")]
+    #[case("a.parquet", &[("delimiter", ";")], "parquet has no option `delimiter`", "its options are `format`, `sorted_by`")]
     #[case("a.csv", &[("delimiter", ";;")], "the delimiter `;;` is not one ASCII character", "write one character, such as delimiter: \";\", or tab")]
     #[case("a.csv", &[("header", "no")], "`header=no` is neither true nor false", "write header=false")]
     #[case("a.csv", &[("format", "cvs")], "unknown format `cvs`", "did you mean `csv`?")]

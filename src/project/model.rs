@@ -49,6 +49,8 @@ pub enum Connector {
 pub struct Files {
     pub path: String,
     pub compression: Compression,
+    /// The columns by which rows are said to be stored in ascending order; none if nothing is said.
+    pub sorted_by: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -60,6 +60,8 @@ pub(crate) struct RawDataset {
 pub(crate) struct RawFiles {
     /// A file, a folder, a glob or a URL (s3://, gs://, az://, https://); relative to this file.
     pub path: Given<Text>,
+    /// The columns by which rows are stored in ascending order, if they are. It is checked while rows are read.
+    pub sorted_by: Given<OneOrMany<Quantity>>,
 }
 
 /// Delimited text.
@@ -83,6 +85,8 @@ pub(crate) struct RawCsv {
     pub null: Given<OneOrMany<Quantity>>,
     /// gzip, zstd or none. Default: by each file's ending.
     pub compression: Given<Text>,
+    /// The columns by which rows are stored in ascending order, if they are. It is checked while rows are read.
+    pub sorted_by: Given<OneOrMany<Quantity>>,
 }
 
 /// Newline-delimited JSON.
@@ -96,6 +100,8 @@ pub(crate) struct RawNdjson {
     pub columns: Entries<Text>,
     /// gzip, zstd or none. Default: by each file's ending.
     pub compression: Given<Text>,
+    /// The columns by which rows are stored in ascending order, if they are. It is checked while rows are read.
+    pub sorted_by: Given<OneOrMany<Quantity>>,
 }
 
 /// A rule: row by row (match), or aggregates (totals).

@@ -1,8 +1,11 @@
 //! A match rule, resolved against the columns that its two sides really have: the MatchPlan, which `sql.rs` prints as SQL
 //! and `engine` executes.
 
+use std::sync::Arc;
+
 use datafusion::arrow::datatypes::{DataType, Schema};
 
+use crate::dataset::Opened;
 use crate::project::model::{Fragment, Tolerance};
 use crate::rule::common::{Common, is_float, is_nested};
 use crate::side::{BySide, Side};
@@ -42,6 +45,8 @@ pub struct SidePlan {
     pub extra: Vec<(String, Reading)>,
     /// Rows of the relation, from metadata, where no filter stands.
     pub exact_rows: Option<u64>,
+    /// The files that `from` reads, where it is a dataset of files.
+    pub opened: Option<Arc<Opened>>,
 }
 
 #[derive(Debug, Clone)]
@@ -160,4 +165,6 @@ pub struct Relation {
     /// With the metadata of untyped text.
     pub schema: Schema,
     pub exact_rows: Option<u64>,
+    /// The files that it reads, where it is a dataset of files.
+    pub opened: Option<Arc<Opened>>,
 }

@@ -143,6 +143,7 @@ impl Resolver<'_> {
             filters: Vec::new(),
             extra: Vec::new(),
             exact_rows: relation.exact_rows.filter(|_| !filtered),
+            opened: relation.opened.clone(),
         }
     }
 

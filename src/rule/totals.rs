@@ -102,7 +102,9 @@ async fn aggregate(
     let portable =
         render("totals", context! { filters => portable_filters, from => relation.portable.clone(), ..values })?;
     match ctx.sql(&format!("SELECT * FROM {from}")).await {
-        Ok(frame) => Ok(Relation { from, portable, schema: frame.schema().as_arrow().clone(), exact_rows: None }),
+        Ok(frame) => {
+            Ok(Relation { from, portable, schema: frame.schema().as_arrow().clone(), exact_rows: None, opened: None })
+        }
         Err(error) => Err(culprit(ctx, rule, side, relation, &columns).await.unwrap_or_else(|| error.into())),
     }
 }

@@ -18,7 +18,8 @@ pub struct Execution<'a> {
     pub engine: &'a Arc<Engine>,
     pub run_id: &'a str,
     pub started: DateTime<Utc>,
-    pub strategy: Strategy,
+    /// Asked for; else the planner chooses.
+    pub strategy: Option<Strategy>,
     /// Equality must be proven by value.
     pub exact: bool,
     pub limit: usize,

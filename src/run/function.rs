@@ -17,7 +17,7 @@ use datafusion::physical_plan::union::UnionExec;
 use datafusion::prelude::SessionContext;
 
 use crate::divergence::{Assembler, assemble_schema_differences};
-use crate::engine::{Emit, Engine, Strategy};
+use crate::engine::{Emit, Engine, choose};
 use crate::error::{Error, ErrorKind, Result};
 use crate::project::model::MatchRule;
 use crate::rule::plan::MatchPlan;
@@ -135,8 +135,8 @@ impl TableProvider for Comparison {
         let (assembler, picked) = (self.assembler.clone(), columns.clone());
         let make = move |batch: &RecordBatch| Ok(assembler.assemble(batch)?.project(&picked)?);
         let emit = Emit { schema: schema.clone(), make: Arc::new(make) };
-        let operator: Arc<dyn ExecutionPlan> =
-            Arc::new(self.engine.operator(&self.plan, Strategy::Digest, false, emit).await?);
+        let strategy = choose(&self.plan, None, false, self.engine.threads).strategy;
+        let operator: Arc<dyn ExecutionPlan> = Arc::new(self.engine.operator(&self.plan, strategy, false, emit).await?);
         let Some(first) = &self.first else { return Ok(operator) };
         let first = MemorySourceConfig::try_new_exec(&[vec![first.project(&columns)?]], schema, None)?;
         UnionExec::try_new(vec![first, operator])

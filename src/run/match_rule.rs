@@ -8,8 +8,8 @@ use futures::TryStreamExt;
 use tokio::sync::mpsc;
 
 use crate::divergence::{Assembler, Unsorted, Written, assemble_schema_differences, write_sorted};
-use crate::engine::Emit;
 use crate::engine::classified::Counts;
+use crate::engine::{Choice, Emit, choose};
 use crate::error::{Error, ErrorKind, Result};
 use crate::project::model::{Rule, RuleKind};
 use crate::rule::plan::MatchPlan;
@@ -33,7 +33,10 @@ impl Execution<'_> {
             batches,
         };
         let write = write_sorted(&self.engine.ctx, found, output.as_ref(), self.limit);
-        let (counts, written) = tokio::try_join!(self.compare(plan, assembler.clone(), sorted_in), write)?;
+        let choice = choose(plan, self.strategy, self.exact, self.engine.threads);
+        tracing::info!(rule = rule.name, strategy = choice.strategy.as_str(), why = choice.why, "planned");
+        let compare = self.compare(plan, &choice, assembler.clone(), sorted_in);
+        let (counts, written) = tokio::try_join!(compare, write)?;
         self.check_written(&counts, &written, plan)?;
         let (mut outcome, allow) = decide(rule, &counts.rows, &plan.schema);
         let mut notes = plan.notes.clone();
@@ -75,12 +78,13 @@ impl Execution<'_> {
     async fn compare(
         &self,
         plan: &Arc<MatchPlan>,
+        choice: &Choice,
         assembler: Arc<Assembler>,
         out: mpsc::Sender<Result<RecordBatch>>,
     ) -> Result<Counts> {
         let schema = assembler.sortable.clone();
         let emit = Emit { schema, make: Arc::new(move |batch| assembler.assemble(batch)) };
-        let operator = self.engine.operator(plan, self.strategy, self.exact, emit).await?;
+        let operator = self.engine.operator(plan, choice.strategy, self.exact, emit).await?;
         let mut divergences = operator.execute(0, self.engine.ctx.task_ctx())?;
         while let Some(batch) = divergences.try_next().await? {
             if out.send(Ok(batch)).await.is_err() {

@@ -45,14 +45,15 @@ pub struct RunOptions {
 }
 
 impl RunOptions {
-    fn strategy(&self) -> Result<Strategy> {
-        match (self.strategy, self.guarantee) {
-            (Some(Strategy::Digest), Some(Guarantee::Exact)) => {
-                Err(Error::new(ErrorKind::Usage, "the strategy `digest` does not give the guarantee `exact`")
-                    .hint("leave out --strategy, or choose `merge` or `join`"))
+    /// Whether equality must be proven by value.
+    fn exact(&self) -> Result<bool> {
+        let exact = self.guarantee == Some(Guarantee::Exact);
+        match self.strategy {
+            Some(strategy) if exact && strategy.guarantee() != Guarantee::Exact => {
+                let message = format!("the strategy `{strategy}` does not give the guarantee `exact`");
+                Err(Error::new(ErrorKind::Usage, message).hint("leave out --strategy, or choose `merge` or `join`"))
             }
-            (None, Some(Guarantee::Exact)) => Ok(Strategy::Merge),
-            (strategy, _) => Ok(strategy.unwrap_or(Strategy::Digest)),
+            _ => Ok(exact),
         }
     }
 }
@@ -62,7 +63,7 @@ pub async fn run(project: &Project, rules: &[String], options: &RunOptions) -> R
     let started = Utc::now();
     let clock = std::time::Instant::now();
     let run_id = uuid::Uuid::now_v7().to_string();
-    let strategy = options.strategy()?;
+    let exact = options.exact()?;
     let engine = engine(project, options)?;
     let mut planned = Vec::new();
     for rule in chosen(project, rules)? {
@@ -76,8 +77,8 @@ pub async fn run(project: &Project, rules: &[String], options: &RunOptions) -> R
         engine: &engine,
         run_id: &run_id,
         started,
-        strategy,
-        exact: options.guarantee == Some(Guarantee::Exact),
+        strategy: options.strategy,
+        exact,
         limit: options.limit,
         output: output.as_ref(),
     };

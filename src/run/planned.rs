@@ -78,16 +78,21 @@ async fn relation(engine: &Engine, name: &str, text: bool) -> Result<Relation> {
         Some(opened) => typed_from(&table_name(name), &opened.table.schema())?,
         None => table_name(name),
     };
-    if let Some(opened) = opened.filter(|_| text) {
+    if let Some(opened) = &opened {
         let schema = opened.table.schema();
-        if schema.fields().iter().any(|field| text_of(field).flatten().is_some()) {
-            let from = table_name(&format!("{name}{TEXT_SUFFIX}"));
-            return Ok(Relation { from, portable: table_name(name), schema: schema.as_ref().clone(), exact_rows });
+        let declared = schema.fields().iter().any(|field| text_of(field).flatten().is_some());
+        if text && declared {
+            let (from, portable) = (table_name(&format!("{name}{TEXT_SUFFIX}")), table_name(name));
+            let (schema, opened) = (schema.as_ref().clone(), Some(opened.clone()));
+            return Ok(Relation { from, portable, schema, exact_rows, opened });
         }
     }
     let from = table_name(name);
     let frame = engine.ctx.sql(&format!("SELECT * FROM {from}")).await?;
-    Ok(Relation { from, portable, schema: frame.schema().as_arrow().clone(), exact_rows })
+    let schema = frame.schema().as_arrow().clone();
+    // What `columns:` declares is read by a view over the files.
+    let opened = opened.filter(|opened| schema.fields() == opened.table.schema().fields());
+    Ok(Relation { from, portable, schema, exact_rows, opened })
 }
 
 /// Plans a query as far as its types are known to fit; reads nothing.

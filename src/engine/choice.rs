@@ -1,0 +1,116 @@
+//! Which strategy compares a match, and why: told by metadata alone, before any row is read.
+
+use serde::Serialize;
+
+use crate::dataset::KeyOrder;
+use crate::engine::Strategy;
+use crate::rule::plan::{MatchPlan, ReadFrom};
+use crate::side::{BySide, Side};
+
+/// What the planner decided.
+#[derive(Debug, Clone, Serialize)]
+pub struct Choice {
+    #[serde(serialize_with = "as_text")]
+    pub strategy: Strategy,
+    pub why: String,
+    /// The other strategies that were considered, and why they were not chosen.
+    pub rejected: Vec<Rejected>,
+    pub estimate: BySide<Estimate>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct Rejected {
+    #[serde(serialize_with = "as_text")]
+    pub strategy: Strategy,
+    pub why: String,
+}
+
+/// What is to be read of one side, as far as metadata tells.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Estimate {
+    /// Before filters.
+    pub rows: Option<u64>,
+    /// As stored.
+    pub bytes: Option<u64>,
+    pub files: Option<usize>,
+}
+
+fn as_text<S: serde::Serializer>(strategy: &Strategy, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(strategy.as_str())
+}
+
+/// `forced`: asked for by the user. `exact`: equality must be proven by value.
+pub fn choose(plan: &MatchPlan, forced: Option<Strategy>, exact: bool, threads: usize) -> Choice {
+    let estimate = BySide::new(estimate(plan, Side::Source), estimate(plan, Side::Target));
+    let chosen = |strategy, why: &str, rejected| Choice { strategy, why: why.to_string(), rejected, estimate };
+    if let Some(strategy) = forced {
+        return chosen(strategy, "asked for by --strategy", Vec::new());
+    }
+    let merge = mergeable(plan, threads);
+    match merge {
+        Ok(why) => {
+            let rejected = vec![Rejected {
+                strategy: Strategy::Digest,
+                why: "zipping in key order needs neither digests nor a second read".into(),
+            }];
+            chosen(Strategy::Merge, &why, rejected)
+        }
+        Err(why) if exact => {
+            let rejected = vec![Rejected {
+                strategy: Strategy::Digest,
+                why: "--guarantee exact asks for a comparison by value".into(),
+            }];
+            chosen(Strategy::Join, &format!("all rows are compared by value: {why}"), rejected)
+        }
+        Err(why) => {
+            let rejected = vec![Rejected { strategy: Strategy::Merge, why }];
+            chosen(Strategy::Digest, "24 bytes a row tell which rows may differ, in whatever order they come", rejected)
+        }
+    }
+}
+
+fn estimate(plan: &MatchPlan, side: Side) -> Estimate {
+    let Some(opened) = &plan.sides.get(side).opened else { return Estimate::default() };
+    Estimate { rows: opened.rows, bytes: Some(opened.bytes()), files: Some(opened.inputs.len()) }
+}
+
+/// Why both sides may be zipped in key order, or why not.
+fn mergeable(plan: &MatchPlan, threads: usize) -> Result<String, String> {
+    if !plan.keyed {
+        return Err("there is no key that rows could be in order of".into());
+    }
+    let orders = BySide::new(order(plan, Side::Source), order(plan, Side::Target));
+    for side in Side::BOTH {
+        if *orders.get(side) == KeyOrder::Unordered {
+            return Err(format!("the {side} is not stored in key order: its Parquet row groups overlap"));
+        }
+    }
+    let known = |side: Side| format!("the {side} {}", orders.get(side).as_str());
+    if orders.source.is_likely() && orders.target.is_likely() {
+        return Ok(format!("both sides are stored in key order: {}, {}", known(Side::Source), known(Side::Target)));
+    }
+    for side in Side::BOTH {
+        let opened = plan.sides.get(side).opened.as_ref();
+        let Some(opened) = opened else { return Err(format!("the order of the {side}'s rows is not known")) };
+        // Where only one task can read a side at a time, nothing is lost by looking whether it comes in order.
+        let alone = threads <= 2 || opened.inputs.len() == 1 && opened.connector != "parquet";
+        if !orders.get(side).is_likely() && !alone {
+            return Err(format!("the order of the {side}'s rows is not known"));
+        }
+    }
+    Ok("rows are taken to be in key order, until one is seen that is not".into())
+}
+
+/// What is known of the order of one side by the key, in which it is compared.
+fn order(plan: &MatchPlan, side: Side) -> KeyOrder {
+    let Some(opened) = &plan.sides.get(side).opened else { return KeyOrder::Unknown };
+    let columns: Option<Vec<&str>> = plan
+        .key
+        .iter()
+        .map(|column| match &column.read.get(side).from {
+            ReadFrom::Column(name) if !column.normal.any() => Some(name.as_str()),
+            _ => None,
+        })
+        .collect();
+    columns.map_or(KeyOrder::Unknown, |columns| opened.order(&columns))
+}
