@@ -4,11 +4,8 @@
 use datafusion::arrow::array::ArrayRef;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
-use super::encode::{Mode, RowEncoder, Rows};
+use super::encode::{Mode, RowEncoder};
 use crate::error::Result;
-
-/// Rows that are encoded before they are hashed: few enough that their bytes stay in the processor's cache.
-const PIECE: usize = 512;
 
 /// The digest of each of `rows` rows. As bytes, a digest is written big endian, as XXH128 is printed elsewhere.
 pub fn row_digests(columns: &[ArrayRef], rows: usize) -> Result<Vec<u128>> {
@@ -31,13 +28,7 @@ pub fn digest_id(parts: &[&[u8]]) -> String {
 }
 
 fn hash_rows<H>(columns: &[ArrayRef], rows: usize, hash: impl Fn(&[u8]) -> H) -> Result<Vec<H>> {
-    let encoder = RowEncoder::new(columns, Mode::AsTyped)?;
-    let mut piece = Rows { buffer: Vec::new(), offsets: Vec::new() };
-    let mut cursors = Vec::new();
     let mut hashes = Vec::with_capacity(rows);
-    for start in (0..rows).step_by(PIECE) {
-        encoder.encode(start, PIECE.min(rows - start), &mut piece, &mut cursors);
-        hashes.extend((0..piece.len()).map(|row| hash(piece.row(row))));
-    }
+    RowEncoder::new(columns, Mode::AsTyped)?.for_each_row(rows, |row| hashes.push(hash(row)));
     Ok(hashes)
 }

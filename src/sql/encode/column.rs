@@ -1,10 +1,15 @@
 //! One column, ready to be encoded: the [`Encode`] trait, and the choice of its implementation by type.
 
+use std::ops::Range;
+
 use datafusion::arrow::array::{AnyDictionaryArray, Array, ArrayRef, AsArray};
 use datafusion::arrow::datatypes::*;
 
 use super::nested::{ListEncoder, MapEncoder, Picked, StructEncoder, run_picks};
+use super::number::Numbers;
+use super::piece::{Extent, Piece};
 use super::plain::*;
+use super::text::{Bytes, Records, Views};
 use super::{Mode, check_encodable};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -33,24 +38,28 @@ pub(super) trait Encode: Send + Sync {
     /// Bytes of the value at `row`.
     fn length(&self, row: usize) -> usize;
 
-    /// Writes the value at `row` to the front of `out`; returns the bytes written, which are `length(row)`.
+    /// Writes the value at `row` to the front of `out`; returns the bytes written, which are `length(row)`. No others are
+    /// touched.
     fn write(&self, row: usize, out: &mut [u8]) -> usize;
 
-    /// The length of every value, where they all have the same.
-    fn constant(&self) -> Option<usize> {
-        None
+    /// The length of all these values together.
+    fn lengths(&self, rows: Range<usize>) -> usize {
+        rows.map(|row| self.length(row)).sum()
     }
 
-    fn add_lengths(&self, start: usize, lengths: &mut [usize]) {
-        for (i, length) in lengths.iter_mut().enumerate() {
-            *length += self.length(start + i);
-        }
+    /// Writes these values one after the other, as `write` does.
+    fn write_all(&self, rows: Range<usize>, out: &mut [u8]) -> usize {
+        rows.fold(0, |end, row| end + self.write(row, &mut out[end..]))
     }
 
-    fn write_rows(&self, start: usize, buffer: &mut [u8], cursors: &mut [usize]) {
-        for (i, cursor) in cursors.iter_mut().enumerate() {
-            *cursor += self.write(start + i, &mut buffer[*cursor..]);
-        }
+    /// What the values of these rows take at the most. Never empty rows.
+    fn extent(&self, rows: Range<usize>) -> Extent {
+        Extent::UpTo(rows.map(|row| self.length(row)).max().unwrap_or(0))
+    }
+
+    /// Appends the values of `rows` to those of the piece; `extent` is theirs, or that of more rows around them.
+    fn write_rows(&self, rows: Range<usize>, extent: Extent, piece: &mut Piece) {
+        piece.put(extent, rows, |out, row| self.write(row, out));
     }
 }
 
@@ -80,13 +89,13 @@ pub(super) fn encoder(array: &ArrayRef, mode: Mode) -> Result<Box<dyn Encode>> {
         T::Float16 => Box::new(Fixed::new(array.as_primitive::<Float16Type>(), |v| float(v.into()))),
         T::Float32 => Box::new(Fixed::new(array.as_primitive::<Float32Type>(), |v| float(v.into()))),
         T::Float64 => Box::new(Fixed::new(array.as_primitive::<Float64Type>(), float)),
-        T::Utf8 => Box::new(Bytes::new(array.as_string::<i32>().clone(), tag::TEXT)?),
-        T::LargeUtf8 => Box::new(Bytes::new(array.as_string::<i64>().clone(), tag::TEXT)?),
-        T::Utf8View => Box::new(Bytes::new(array.as_string_view().clone(), tag::TEXT)?),
-        T::Binary => Box::new(Bytes::new(array.as_binary::<i32>().clone(), tag::BINARY)?),
-        T::LargeBinary => Box::new(Bytes::new(array.as_binary::<i64>().clone(), tag::BINARY)?),
-        T::BinaryView => Box::new(Bytes::new(array.as_binary_view().clone(), tag::BINARY)?),
-        T::FixedSizeBinary(_) => Box::new(Bytes::new(array.as_fixed_size_binary().clone(), tag::BINARY)?),
+        T::Utf8 => Box::new(Bytes::new(array, array.as_string::<i32>().clone(), tag::TEXT)?),
+        T::LargeUtf8 => Box::new(Bytes::new(array, array.as_string::<i64>().clone(), tag::TEXT)?),
+        T::Utf8View => Box::new(Bytes::new(array, Views::new(array.as_string_view()), tag::TEXT)?),
+        T::Binary => Box::new(Bytes::new(array, array.as_binary::<i32>().clone(), tag::BINARY)?),
+        T::LargeBinary => Box::new(Bytes::new(array, array.as_binary::<i64>().clone(), tag::BINARY)?),
+        T::BinaryView => Box::new(Bytes::new(array, Views::new(array.as_binary_view()), tag::BINARY)?),
+        T::FixedSizeBinary(_) => Box::new(Bytes::new(array, Records::new(array.as_fixed_size_binary()), tag::BINARY)?),
         T::Timestamp(..) | T::Date32 | T::Date64 | T::Time32(_) | T::Time64(_) | T::Duration(_) | T::Interval(_) => {
             time_encoder(array, mode)?
         }
@@ -119,7 +128,7 @@ fn dictionary_picks(dictionary: &dyn AnyDictionaryArray) -> Vec<Option<usize>> {
 }
 
 fn integers<T: ArrowPrimitiveType<Native: Into<i64>>>(array: &ArrayRef) -> Box<dyn Encode> {
-    Box::new(Fixed::new(array.as_primitive::<T>(), |value| integer(value.into())))
+    Box::new(Fixed::new(array.as_primitive::<T>(), |value| number(value.into(), 0)))
 }
 
 fn time_encoder(array: &ArrayRef, mode: Mode) -> Result<Box<dyn Encode>> {
@@ -166,5 +175,9 @@ fn instants<T>(array: &ArrayRef, tag: u8, unit: TimeUnit, mode: Mode) -> Box<dyn
 where
     T: ArrowPrimitiveType<Native: Into<i64>>,
 {
-    Box::new(Fixed::new(array.as_primitive::<T>(), move |value| instant(tag, unit, mode, value.into())))
+    let (array, digits) = (array.as_primitive::<T>(), digits(unit));
+    match mode {
+        Mode::AsTyped => Box::new(Fixed::new(array, move |value| instant(tag, digits, value.into()))),
+        Mode::ByValue => Box::new(Fixed::new(array, move |value| shortest_instant(tag, digits, value.into()))),
+    }
 }

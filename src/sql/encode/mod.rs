@@ -24,15 +24,22 @@
 
 mod column;
 mod nested;
+mod number;
+mod piece;
 mod plain;
 #[cfg(test)]
 mod tests;
+mod text;
+mod validity;
+
+use std::ops::Range;
 
 use datafusion::arrow::array::ArrayRef;
 use datafusion::arrow::datatypes::DataType;
 
 use self::column::{Encode, encoder};
 pub(super) use self::nested::{list_ranges, run_picks};
+use self::piece::{Extent, Piece};
 use crate::error::{Error, ErrorKind, Result};
 
 /// How much of a value's type stays in its encoding.
@@ -68,10 +75,12 @@ impl Rows {
 
 /// Encodes `rows` rows of `columns`, in this order of columns.
 pub fn encode_rows(columns: &[ArrayRef], rows: usize, mode: Mode) -> Result<Rows> {
-    let encoder = RowEncoder::new(columns, mode)?;
-    let mut encoded = Rows { buffer: Vec::new(), offsets: Vec::new() };
-    let mut scratch = Vec::new();
-    encoder.encode(0, rows, &mut encoded, &mut scratch);
+    let mut encoded = Rows { buffer: Vec::new(), offsets: Vec::with_capacity(rows + 1) };
+    encoded.offsets.push(0);
+    RowEncoder::new(columns, mode)?.for_each_row(rows, |row| {
+        encoded.buffer.extend_from_slice(row);
+        encoded.offsets.push(encoded.buffer.len());
+    });
     Ok(encoded)
 }
 
@@ -93,42 +102,31 @@ pub fn check_encodable(data_type: &DataType) -> Result<()> {
 }
 
 /// The columns of one batch, made ready to be encoded in pieces.
-pub struct RowEncoder {
-    columns: Vec<Box<dyn Encode>>,
-    /// Bytes that every row takes, from the columns whose values all have one length.
-    fixed: usize,
-}
+pub(super) struct RowEncoder(Vec<Box<dyn Encode>>);
 
 impl RowEncoder {
     pub fn new(columns: &[ArrayRef], mode: Mode) -> Result<Self> {
-        let columns = columns.iter().map(|column| encoder(column, mode)).collect::<Result<Vec<_>>>()?;
-        let fixed = columns.iter().filter_map(|column| column.constant()).sum();
-        Ok(Self { columns, fixed })
+        Ok(Self(columns.iter().map(|column| encoder(column, mode)).collect::<Result<_>>()?))
     }
 
-    /// Encodes `count` rows from `start` on, replacing what is in `out`. Two passes, column by column: the lengths, then
-    /// each column's values at every row's cursor.
-    pub fn encode(&self, start: usize, count: usize, out: &mut Rows, cursors: &mut Vec<usize>) {
-        cursors.clear();
-        cursors.resize(count, self.fixed);
-        for column in &self.columns {
-            if column.constant().is_none() {
-                column.add_lengths(start, cursors);
-            }
+    /// Shows the encoding of each row, in their order.
+    pub fn for_each_row(&self, rows: usize, mut visit: impl FnMut(&[u8])) {
+        let (mut piece, mut extents, mut start) = (Piece::default(), Vec::new(), 0);
+        while start < rows {
+            start += self.encode(start..rows, &mut piece, &mut extents);
+            piece.rows().for_each(&mut visit);
         }
-        out.offsets.clear();
-        let mut end = 0;
-        for cursor in cursors.iter_mut() {
-            let length = *cursor;
-            out.offsets.push(end);
-            *cursor = end;
-            end += length;
+    }
+
+    /// Encodes the first of `rows` into a piece, column by column; returns how many it holds.
+    fn encode(&self, rows: Range<usize>, piece: &mut Piece, extents: &mut Vec<Extent>) -> usize {
+        let measured = rows.start..rows.end.min(rows.start + piece.next_rows());
+        extents.clear();
+        extents.extend(self.0.iter().map(|column| column.extent(measured.clone())));
+        let count = piece.begin(measured.len(), extents.iter().map(|extent| extent.longest()).sum());
+        for (column, extent) in self.0.iter().zip(extents) {
+            column.write_rows(rows.start..rows.start + count, *extent, piece);
         }
-        out.offsets.push(end);
-        // What an earlier piece left behind is written over, so only growth is zeroed.
-        out.buffer.resize(end, 0);
-        for column in &self.columns {
-            column.write_rows(start, &mut out.buffer, cursors);
-        }
+        count
     }
 }

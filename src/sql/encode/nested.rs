@@ -3,17 +3,17 @@
 use std::ops::Range;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, MapArray, RunArray, StructArray};
-use datafusion::arrow::buffer::NullBuffer;
 use datafusion::arrow::datatypes::{DataType, Int16Type, Int32Type, Int64Type, RunEndIndexType};
 
 use super::Mode;
 use super::column::{Encode, encoder, tag};
-use super::plain::{is_null, length_field, nulls_of, put_bytes};
+use super::text::{length_field, put_bytes};
+use super::validity::Validity;
 use crate::error::{Error, ErrorKind, Result};
 
 /// Any of Arrow's five lists: where each row's elements stand among the values.
 pub(super) struct ListEncoder {
-    nulls: Option<NullBuffer>,
+    nulls: Validity,
     ranges: Vec<Range<usize>>,
     values: Box<dyn Encode>,
 }
@@ -22,7 +22,7 @@ impl ListEncoder {
     pub fn new(array: &ArrayRef, mode: Mode) -> Result<Self> {
         let (ranges, values) = list_ranges(array)?;
         length_field(values.len())?;
-        Ok(Self { nulls: nulls_of(array), ranges, values: encoder(&values, mode)? })
+        Ok(Self { nulls: Validity::of(array), ranges, values: encoder(&values, mode)? })
     }
 }
 
@@ -66,23 +66,20 @@ pub(in crate::sql) fn list_ranges(array: &ArrayRef) -> Result<(Vec<Range<usize>>
 
 impl Encode for ListEncoder {
     fn length(&self, row: usize) -> usize {
-        if is_null(&self.nulls, row) {
+        if self.nulls.is_null(row) {
             return 1;
         }
-        5 + self.ranges[row].clone().map(|element| self.values.length(element)).sum::<usize>()
+        5 + self.values.lengths(self.ranges[row].clone())
     }
 
     fn write(&self, row: usize, out: &mut [u8]) -> usize {
-        if is_null(&self.nulls, row) {
+        if self.nulls.is_null(row) {
             out[0] = tag::NULL;
             return 1;
         }
         let range = self.ranges[row].clone();
-        let mut end = put_count(tag::LIST, range.len(), out);
-        for element in range {
-            end += self.values.write(element, &mut out[end..]);
-        }
-        end
+        let end = put_count(tag::LIST, range.len(), out);
+        end + self.values.write_all(range, &mut out[end..])
     }
 }
 
@@ -94,7 +91,7 @@ fn put_count(tag: u8, count: usize, out: &mut [u8]) -> usize {
 }
 
 pub(super) struct StructEncoder {
-    nulls: Option<NullBuffer>,
+    nulls: Validity,
     /// Each field's name as it is encoded, and its values; sorted by name.
     fields: Vec<(Vec<u8>, Box<dyn Encode>)>,
 }
@@ -108,20 +105,20 @@ impl StructEncoder {
             put_bytes(tag::TEXT, field.name().as_bytes(), &mut name);
             Ok((name, encoder(column, mode)?))
         });
-        Ok(Self { nulls: nulls_of(array), fields: fields.collect::<Result<_>>()? })
+        Ok(Self { nulls: Validity::of(array), fields: fields.collect::<Result<_>>()? })
     }
 }
 
 impl Encode for StructEncoder {
     fn length(&self, row: usize) -> usize {
-        if is_null(&self.nulls, row) {
+        if self.nulls.is_null(row) {
             return 1;
         }
         5 + self.fields.iter().map(|(name, values)| name.len() + values.length(row)).sum::<usize>()
     }
 
     fn write(&self, row: usize, out: &mut [u8]) -> usize {
-        if is_null(&self.nulls, row) {
+        if self.nulls.is_null(row) {
             out[0] = tag::NULL;
             return 1;
         }
@@ -136,7 +133,7 @@ impl Encode for StructEncoder {
 }
 
 pub(super) struct MapEncoder {
-    nulls: Option<NullBuffer>,
+    nulls: Validity,
     offsets: Vec<usize>,
     keys: Box<dyn Encode>,
     values: Box<dyn Encode>,
@@ -146,7 +143,7 @@ impl MapEncoder {
     pub fn new(array: &MapArray, mode: Mode) -> Result<Self> {
         length_field(array.entries().len())?;
         Ok(Self {
-            nulls: nulls_of(array),
+            nulls: Validity::of(array),
             // Arrow's arrays hold offsets that are not negative.
             offsets: array.value_offsets().iter().map(|&offset| usize::try_from(offset).unwrap_or(0)).collect(),
             keys: encoder(array.keys(), mode)?,
@@ -157,15 +154,15 @@ impl MapEncoder {
 
 impl Encode for MapEncoder {
     fn length(&self, row: usize) -> usize {
-        if is_null(&self.nulls, row) {
+        if self.nulls.is_null(row) {
             return 1;
         }
         let entries = self.offsets[row]..self.offsets[row + 1];
-        5 + entries.map(|entry| self.keys.length(entry) + self.values.length(entry)).sum::<usize>()
+        5 + self.keys.lengths(entries.clone()) + self.values.lengths(entries)
     }
 
     fn write(&self, row: usize, out: &mut [u8]) -> usize {
-        if is_null(&self.nulls, row) {
+        if self.nulls.is_null(row) {
             out[0] = tag::NULL;
             return 1;
         }
