@@ -20,7 +20,7 @@ fn tables(declared: &str) -> Tieout {
 #[test]
 fn a_row_that_a_filter_cannot_judge_stays() {
     for declared in ["", ", columns: {amount: int}"] {
-        for strategy in ["digest", "join", "merge"] {
+        for strategy in ["digest", "join", "merge", "bytes"] {
             let ran = tables(declared).run(["run", "--format", "json", "--strategy", strategy]).exits(1);
             for rule in ["both", "ignored"] {
                 let rule = ran.rule(rule);

@@ -33,7 +33,7 @@ fn columns_may_be_called_like_the_engine_s_own() {
     tieout
         .file("a.csv", &(header("x") + &row(1, "a", "1") + &row(2, "b", "2") + &row(2, "b", "2") + &row(3, "c", "3")));
     tieout.file("b.csv", &(header("x") + &row(1, "a", "1") + &row(2, "z", "2") + &row(4, "d", "4")));
-    for strategy in ["digest", "join", "merge"] {
+    for strategy in ["digest", "join", "merge", "bytes"] {
         let diff = ["diff", "a.csv", "b.csv", "--format=json", "--strategy", strategy];
         let keyed = tieout.run(diff.into_iter().chain(["--key=id", "--tolerance=x=0.5"])).exits(1).rule("diff");
         let rows = &keyed["rows"];

@@ -10,6 +10,7 @@ mod csv;
 mod declared;
 mod glob;
 mod hive;
+mod identical;
 mod listing;
 mod ndjson;
 mod order;
@@ -36,9 +37,10 @@ use serde::Serialize;
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::Progress;
 use crate::project::model::{Connector, Dataset, Files};
+pub use identical::{Identical, identical};
 pub use order::KeyOrder;
 use pin::PinnedStore;
-use table::Parts;
+use table::{FilesTable, Parts};
 
 /// Key in a field's metadata: the column is text without a type of its own (a CSV cell, a Hive partition, a JSON
 /// string). The value is the declared type as [`DataType`](datafusion::arrow::datatypes::DataType) displays it, or ""
@@ -56,6 +58,8 @@ pub struct Opened {
     /// What reads it: `parquet`, `csv` ...
     pub connector: &'static str,
     store: Arc<PinnedStore>,
+    /// The same as `table`.
+    files: FilesTable,
     sorted_by: Vec<String>,
     /// Of Parquet files, in their order.
     footers: Vec<Arc<ParquetMetaData>>,
@@ -113,7 +117,8 @@ async fn open_unnamed(session: &SessionContext, dataset: &Dataset, progress: &Ar
     let inputs = store.objects().iter().map(|object| object.input()).collect();
     Ok(Opened {
         name: dataset.name.clone(),
-        table: Arc::new(table),
+        table: Arc::new(table.clone()),
+        files: table,
         inputs,
         rows,
         connector: match dataset.connector {

@@ -1,11 +1,13 @@
 //! One pinned file as a stream of bytes: as stored, or decompressed; without a byte order mark.
 
 use std::io;
+use std::ops::Range;
 use std::sync::Arc;
 
 use async_compression::tokio::bufread::{GzipDecoder, ZstdDecoder};
 use bytes::Bytes;
 use futures::stream::{BoxStream, StreamExt, TryStreamExt};
+use object_store::ObjectStoreExt;
 use object_store::path::Path;
 use tokio::io::AsyncRead;
 use tokio_util::io::{ReaderStream, StreamReader};
@@ -27,6 +29,12 @@ pub(super) struct SourceFile {
 impl SourceFile {
     pub(super) fn display(&self) -> String {
         self.store.display(&self.path)
+    }
+
+    /// Some of the bytes as stored.
+    pub(super) async fn part(&self, range: Range<u64>) -> Result<Bytes> {
+        let part = self.store.get_range(&self.path, range).await;
+        part.map_err(|error| pin::explain(&error, &self.display()))
     }
 
     /// The bytes as stored.

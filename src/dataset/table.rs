@@ -15,6 +15,8 @@ use datafusion::datasource::table_schema::TableSchema;
 use datafusion::error::Result as PlanResult;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
 use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::empty::EmptyExec;
+use datafusion::scalar::ScalarValue;
 
 use super::hive::Partitions;
 use super::pin::{self, PinnedStore};
@@ -70,6 +72,25 @@ impl FilesTable {
         Self { store: Arc::clone(&parts.store), source, schema, files: parts.partitioned_files(), rows }
     }
 
+    pub(super) fn files(&self) -> &[PartitionedFile] {
+        &self.files
+    }
+
+    /// The values of a file's partition columns.
+    pub(super) fn partition_values(&self, file: usize) -> &[ScalarValue] {
+        &self.files[file].partition_values
+    }
+
+    /// Whether the column comes from the files' paths.
+    pub(super) fn is_partition(&self, column: &str) -> bool {
+        self.source.table_schema().table_partition_cols().iter().any(|field| field.name() == column)
+    }
+
+    /// A table of some of the files, or of parts of them.
+    pub(super) fn with_files(&self, files: Vec<PartitionedFile>, rows: Option<u64>) -> Self {
+        Self { files, rows, ..self.clone() }
+    }
+
     /// Only the number of rows: minima and maxima of footers can be wrong, and an aggregate that is answered from
     /// them would compare hearsay. Row groups are still pruned by them where a filter stands.
     fn table_statistics(&self) -> Statistics {
@@ -107,6 +128,10 @@ impl TableProvider for FilesTable {
         _: &[Expr],
         limit: Option<usize>,
     ) -> PlanResult<Arc<dyn ExecutionPlan>> {
+        if self.files.is_empty() {
+            let columns = projection.cloned().unwrap_or_else(|| (0..self.schema.fields().len()).collect());
+            return Ok(Arc::new(EmptyExec::new(Arc::new(self.schema.project(&columns)?))));
+        }
         let partitions = state.config_options().execution.target_partitions;
         let groups = FileGroup::new(self.files.clone()).split_files(partitions.max(1));
         let config = FileScanConfigBuilder::new(self.store.url().clone(), Arc::clone(&self.source))

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::dataset::KeyOrder;
 use crate::engine::Strategy;
-use crate::rule::plan::{MatchPlan, ReadFrom};
+use crate::rule::plan::{ColumnPlan, MatchPlan, ReadFrom};
 use crate::side::{BySide, Side};
 
 /// What the planner decided.
@@ -46,8 +46,12 @@ pub fn choose(plan: &MatchPlan, forced: Option<Strategy>, exact: bool, threads: 
     if let Some(strategy) = forced {
         return chosen(strategy, "asked for by --strategy", Vec::new());
     }
-    let merge = mergeable(plan, threads);
-    match merge {
+    if let Some(why) = may_be_identical(plan).filter(|_| !exact) {
+        let rejected = [Strategy::Merge, Strategy::Digest]
+            .map(|strategy| Rejected { strategy, why: "it decodes what need not be decoded".into() });
+        return chosen(Strategy::Bytes, &why, rejected.into());
+    }
+    match mergeable(plan, threads) {
         Ok(why) => {
             let rejected = vec![Rejected {
                 strategy: Strategy::Digest,
@@ -72,6 +76,33 @@ pub fn choose(plan: &MatchPlan, forced: Option<Strategy>, exact: bool, threads: 
 fn estimate(plan: &MatchPlan, side: Side) -> Estimate {
     let Some(opened) = &plan.sides.get(side).opened else { return Estimate::default() };
     Estimate { rows: opened.rows, bytes: Some(opened.bytes()), files: Some(opened.inputs.len()) }
+}
+
+/// Why parts of both sides may hold the same bytes.
+fn may_be_identical(plan: &MatchPlan) -> Option<String> {
+    let opened = BySide::new(plan.sides.source.opened.as_ref()?, plan.sides.target.opened.as_ref()?);
+    opened.source.may_be_identical(opened.target, &same_columns(plan)?)
+}
+
+/// The compared columns as both sides name them, where each is read alike on both sides: then equal bytes are equal rows.
+/// None where they are not, or where a filter leaves rows out, which only reading tells.
+pub(super) fn same_columns(plan: &MatchPlan) -> Option<Vec<(&str, &str)>> {
+    let filtered = |side: Side| plan.sides.get(side).filter.is_some() || !plan.sides.get(side).filters.is_empty();
+    if Side::BOTH.into_iter().any(filtered) {
+        return None;
+    }
+    fn pair(column: &ColumnPlan) -> Option<(&str, &str)> {
+        let BySide { source, target } = &column.read;
+        match (&source.from, &target.from) {
+            (ReadFrom::Column(s), ReadFrom::Column(t))
+                if source.stored == target.stored && source.text_as == target.text_as && source.zone == target.zone =>
+            {
+                Some((s.as_str(), t.as_str()))
+            }
+            _ => None,
+        }
+    }
+    plan.key.iter().chain(&plan.values).map(pair).collect()
 }
 
 /// Why both sides may be zipped in key order, or why not.

@@ -14,7 +14,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::rule::plan::MatchPlan;
 use crate::rule::sql::field::{self, column};
 use crate::side::{BySide, Side};
-use crate::verdict::{ColumnCounts, Kind, RowCounts};
+use crate::verdict::{ColumnCounts, Guarantee, Kind, RowCounts};
 
 /// A batch of the classifying statement, its columns found.
 pub struct Classified {
@@ -53,6 +53,7 @@ pub struct Counts {
     pub repeated_keys: u64,
     /// The strategy that came to the end: another than the one that began, where rows are not in order.
     pub strategy: Strategy,
+    pub guarantee: Guarantee,
     /// Why it is another.
     pub why: Option<String>,
 }
@@ -69,6 +70,7 @@ impl Counts {
             near_pairs: 0,
             repeated_keys: 0,
             strategy,
+            guarantee: strategy.guarantee(),
             why: None,
         }
     }

@@ -2,6 +2,7 @@
 //!
 //! `engine` knows plans and batches; it does not know YAML, outputs or terminals.
 
+mod bytes;
 pub mod catalog;
 mod choice;
 pub mod classified;
@@ -49,16 +50,19 @@ pub enum Strategy {
     Digest,
     /// Both sides zipped in key order.
     Merge,
+    /// What both sides hold in the same bytes is not decoded; the rest goes by digests.
+    Bytes,
 }
 
 impl Strategy {
-    pub const ALL: [Strategy; 3] = [Strategy::Join, Strategy::Digest, Strategy::Merge];
+    pub const ALL: [Strategy; 4] = [Strategy::Join, Strategy::Digest, Strategy::Merge, Strategy::Bytes];
 
     pub fn as_str(self) -> &'static str {
         match self {
             Strategy::Join => "join",
             Strategy::Digest => "digest",
             Strategy::Merge => "merge",
+            Strategy::Bytes => "bytes",
         }
     }
 
@@ -66,7 +70,7 @@ impl Strategy {
     pub fn guarantee(self) -> Guarantee {
         match self {
             Strategy::Join | Strategy::Merge => Guarantee::Exact,
-            Strategy::Digest => Guarantee::Digest128,
+            Strategy::Digest | Strategy::Bytes => Guarantee::Digest128,
         }
     }
 }
@@ -83,7 +87,7 @@ impl FromStr for Strategy {
     fn from_str(text: &str) -> Result<Self, Error> {
         Strategy::ALL.into_iter().find(|strategy| strategy.as_str() == text).ok_or_else(|| {
             Error::new(ErrorKind::Usage, format!("`{text}` is no strategy"))
-                .hint("the strategies are `merge`, `digest` and `join`")
+                .hint("the strategies are `bytes`, `merge`, `digest` and `join`")
         })
     }
 }

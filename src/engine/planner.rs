@@ -24,16 +24,35 @@ impl Engine {
         emit: Emit,
     ) -> Result<ReconcileExec> {
         let suspects = Arc::new(Known::default());
-        let source = self.input(plan, Side::Source, strategy, &suspects).await?;
-        let target = self.input(plan, Side::Target, strategy, &suspects).await?;
-        let comparison = Comparison { engine: self.clone(), plan: plan.clone(), strategy, exact, suspects };
+        let cancelled = match strategy {
+            Strategy::Bytes => self.cancel(plan).await?,
+            _ => None,
+        };
+        // Rows are fetched from all that was not proven to be apart from them.
+        let scanned = cancelled.as_ref().map_or(plan.as_ref(), |cancelled| &cancelled.plan);
+        let fetched = match &cancelled {
+            Some(cancelled) if !cancelled.apart => plan,
+            _ => scanned,
+        };
+        let source = self.input([scanned, fetched], Side::Source, strategy, &suspects).await?;
+        let target = self.input([scanned, fetched], Side::Target, strategy, &suspects).await?;
+        let cancelled = cancelled.as_ref().map_or(0, |cancelled| cancelled.rows);
+        let comparison = Comparison { engine: self.clone(), plan: plan.clone(), strategy, exact, cancelled, suspects };
         Ok(ReconcileExec::new(comparison, BySide::new(source, target), emit))
     }
 
-    async fn input(&self, plan: &MatchPlan, side: Side, strategy: Strategy, suspects: &Arc<Known>) -> Result<Input> {
+    async fn input(
+        &self,
+        [plan, fetched]: [&MatchPlan; 2],
+        side: Side,
+        strategy: Strategy,
+        suspects: &Arc<Known>,
+    ) -> Result<Input> {
         let scan = match strategy {
             Strategy::Join => self.physical(&self.ctx, &digested_sql(plan, side, true)?, None).await?,
-            Strategy::Digest => self.physical(&self.ctx, &digested_sql(plan, side, false)?, None).await?,
+            Strategy::Digest | Strategy::Bytes => {
+                self.physical(&self.ctx, &digested_sql(plan, side, false)?, None).await?
+            }
             // One partition: its rows come in the order in which they are stored.
             Strategy::Merge => {
                 let ctx = self.session_with(|config| config.with_target_partitions(1));
@@ -48,7 +67,7 @@ impl Engine {
                     config.options_mut().execution.parquet.pushdown_filters = true;
                     config
                 });
-                Some(self.physical(&ctx, &digested_sql(plan, side, true)?, Some(suspects)).await?)
+                Some(self.physical(&ctx, &digested_sql(fetched, side, true)?, Some(suspects)).await?)
             }
         };
         Ok(Input { scan, fetch })

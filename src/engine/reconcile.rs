@@ -26,6 +26,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::rule::plan::MatchPlan;
 use crate::side::{BySide, Side};
 use crate::sql::{digest_array, key_hashes, row_digests};
+use crate::verdict::Guarantee;
 
 /// What a side's rows are followed by where they are spooled.
 pub const HASH: &str = "#hash";
@@ -42,6 +43,8 @@ pub struct Comparison {
     pub strategy: Strategy,
     /// Equality must be proven by value.
     pub exact: bool,
+    /// Rows of each side that were found to be the same bytes, and are not scanned.
+    pub cancelled: u64,
     /// What the plans that fetch ask.
     pub suspects: Arc<Known>,
 }
@@ -87,18 +90,23 @@ impl Comparison {
     /// Compares both sides. All that disagrees is sent to `rest`; the counts are exact, and guarded by conservation: if
     /// they do not hold, this is an error, never a verdict.
     pub async fn run(&self, inputs: BySide<Input>, context: Arc<TaskContext>, rest: &Rest) -> Result<Counts> {
-        let scanned = match self.strategy {
+        let mut scanned = match self.strategy {
             Strategy::Join => self.scan_all(&inputs, &context).await?,
-            Strategy::Digest => self.scan_digests(&inputs, &context).await?,
+            Strategy::Digest | Strategy::Bytes => self.scan_digests(&inputs, &context).await?,
             Strategy::Merge => self.merge(&inputs, &context).await?,
         };
         for side in Side::BOTH {
+            scanned.tally.get_mut(side).rows += self.cancelled;
             self.check_metadata(side, scanned.tally.get(side).rows)?;
         }
         let mut counts = Counts::new(&self.plan, scanned.tally, scanned.strategy);
         counts.repeated_keys = scanned.repeated_keys;
         counts.spilled_bytes = scanned.spilled_bytes;
         counts.why = scanned.why;
+        if self.cancelled > 0 && BySide::new(self.cancelled, self.cancelled) == scanned.tally.map(|tally| tally.rows) {
+            // All rows are the same bytes.
+            counts.guarantee = Guarantee::Exact;
+        }
         let open = match (scanned.open, scanned.suspects) {
             (_, Some(suspects)) => {
                 self.suspects.set(Arc::new(suspects));
@@ -211,7 +219,7 @@ impl Comparison {
             suspects: (rows != BySide::new(0, 0)).then_some(suspects),
             repeated_keys: repeated,
             spilled_bytes,
-            strategy: Strategy::Digest,
+            strategy: if self.cancelled > 0 { Strategy::Bytes } else { Strategy::Digest },
             why: None,
         })
     }

@@ -56,7 +56,7 @@ impl Execution<'_> {
             rule: rule.name.clone(),
             kind: if matches!(rule.kind, RuleKind::Totals(_)) { "totals" } else { "match" },
             outcome,
-            guarantee: counts.strategy.guarantee(),
+            guarantee: counts.guarantee,
             strategy: counts.strategy.as_str(),
             severity: rule.severity,
             owner: rule.owner.clone(),

@@ -99,6 +99,7 @@ fn the_way_of_comparing_changes_nothing() {
         (How::Merge, limits(2, 8192, 64)),
         (How::Merge, limits(1, 1, 1)),
         (How::Merge, limits(3, 3, 2)),
+        (How::Bytes, limits(2, 3, 2)),
     ];
     check(20, cases(14), |case: Case| {
         let tables = Tables::write(&case);

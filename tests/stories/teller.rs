@@ -10,7 +10,7 @@ use super::story::Story;
 use crate::support::data;
 use crate::support::tieout::{Finished, Tieout};
 
-const STRATEGIES: [&str; 3] = ["digest", "join", "merge"];
+const STRATEGIES: [&str; 4] = ["digest", "join", "merge", "bytes"];
 const COUNTS: [&str; 8] = [
     "source",
     "target",

@@ -1,0 +1,257 @@
+//! What two datasets hold in the same bytes: whole Parquet files and row groups, and CSV records. Equal bytes, read by the
+//! same rules, are equal rows; they need not be decoded.
+//!
+//! What is cancelled here is taken away from both sides alike, so what is left over differs as the whole does.
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use datafusion::catalog::TableProvider;
+use datafusion::datasource::physical_plan::parquet::ParquetAccessPlan;
+use datafusion::parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, RowGroupMetaData};
+use futures::stream::{self, StreamExt, TryStreamExt};
+
+use super::Opened;
+use super::source::SourceFile;
+use crate::error::{Error, Result};
+use crate::side::BySide;
+
+/// Bytes that are read of each side at once, and how many reads are on their way.
+const PIECE: u64 = 4 << 20;
+const PIECES: usize = 4;
+
+/// Rows that stand on both sides in the same bytes, and what is left.
+pub struct Identical {
+    /// As many on each side.
+    pub rows: u64,
+    /// Tables of the other rows.
+    pub open: BySide<Arc<dyn TableProvider>>,
+    /// No row that was cancelled shares its key with one that is open.
+    pub apart: bool,
+}
+
+/// Two Parquet files that may hold the same bytes.
+struct Pair {
+    files: BySide<usize>,
+    /// Row groups, by number on both sides, whose bytes may agree.
+    groups: Vec<(usize, usize)>,
+    /// All of both files.
+    whole: bool,
+}
+
+impl Opened {
+    /// Why bytes are worth comparing with `other`'s; None if they are not. `columns`: those that are compared, as both
+    /// sides name them.
+    pub fn may_be_identical(&self, other: &Opened, columns: &[(&str, &str)]) -> Option<String> {
+        let columns = &in_files(self, other, columns)?;
+        match (self.connector, other.connector) {
+            ("parquet", "parquet") => {
+                let pairs = pairs(self, other, columns);
+                let groups: usize = pairs.iter().map(|pair| pair.groups.len()).sum();
+                (groups > 0).then(|| format!("{groups} row groups have the same sizes on both sides"))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Compares bytes, and cancels what agrees. None: nothing does.
+pub async fn identical(source: &Opened, target: &Opened, columns: &[(&str, &str)]) -> Result<Option<Identical>> {
+    let Some(columns) = &in_files(source, target, columns) else { return Ok(None) };
+    let mut keep = BySide::new(all_groups(source), all_groups(target));
+    let mut rows = 0;
+    for pair in pairs(source, target, columns) {
+        let files = BySide::new(file(source, pair.files.source), file(target, pair.files.target));
+        let footers = BySide::new(&source.footers[pair.files.source], &target.footers[pair.files.target]);
+        let size = source.store.objects()[pair.files.source].meta.size;
+        let agreeing = match pair.whole && same_bytes(&files, vec![(0..size, 0..size)]).await? {
+            true => pair.groups,
+            false => agreeing(&files, footers, columns, pair.groups).await?,
+        };
+        for (s, t) in agreeing {
+            rows += groups_rows(footers.source, s);
+            keep.source[pair.files.source][s] = false;
+            keep.target[pair.files.target][t] = false;
+        }
+    }
+    if rows == 0 {
+        return Ok(None);
+    }
+    let open = BySide::new(rest(source, &keep.source), rest(target, &keep.target));
+    Ok(Some(Identical { rows, open, apart: false }))
+}
+
+/// The columns that the files hold; None where a column is in the files of one side and in the paths of the other.
+fn in_files<'a>(source: &Opened, target: &Opened, columns: &[(&'a str, &'a str)]) -> Option<Vec<(&'a str, &'a str)>> {
+    let mut found = Vec::new();
+    for (s, t) in columns {
+        match (source.files.is_partition(s), target.files.is_partition(t)) {
+            (false, false) => found.push((*s, *t)),
+            // Files are paired only where their paths say the same of all partitions, in their order.
+            (true, true) if s == t => {}
+            _ => return None,
+        }
+    }
+    Some(found)
+}
+
+fn groups_rows(footer: &ParquetMetaData, group: usize) -> u64 {
+    footer.row_group(group).num_rows().max(0) as u64
+}
+
+fn file(opened: &Opened, at: usize) -> SourceFile {
+    SourceFile { store: Arc::clone(&opened.store), path: opened.store.objects()[at].path() }
+}
+
+fn all_groups(opened: &Opened) -> Vec<Vec<bool>> {
+    opened.footers.iter().map(|footer| vec![true; footer.num_row_groups()]).collect()
+}
+
+/// The table of the row groups that are kept.
+fn rest(opened: &Opened, keep: &[Vec<bool>]) -> Arc<dyn TableProvider> {
+    let mut rows = 0;
+    let files = opened.files.files().iter().zip(keep).enumerate();
+    let files = files.filter(|(_, (_, keep))| keep.contains(&true)).map(|(at, (file, keep))| {
+        let mut plan = ParquetAccessPlan::new_all(keep.len());
+        for (group, keep) in keep.iter().enumerate() {
+            match keep {
+                true => rows += groups_rows(&opened.footers[at], group),
+                false => plan.skip(group),
+            }
+        }
+        match keep.contains(&false) {
+            true => file.clone().with_extension(plan),
+            false => file.clone(),
+        }
+    });
+    let files = files.collect();
+    Arc::new(opened.files.with_files(files, Some(rows)))
+}
+
+/// Files that may agree: the only ones, or of one name below the folder, else of one size.
+fn pairs(source: &Opened, target: &Opened, columns: &[(&str, &str)]) -> Vec<Pair> {
+    let (sources, targets) = (source.store.objects(), target.store.objects());
+    let mut free: Vec<bool> = vec![true; targets.len()];
+    let mut by_name: HashMap<&str, usize> = HashMap::new();
+    let mut by_size: HashMap<u64, Vec<usize>> = HashMap::new();
+    for (at, object) in targets.iter().enumerate() {
+        by_name.insert(&object.relative, at);
+        by_size.entry(object.meta.size).or_default().push(at);
+    }
+    let alone = sources.len() == 1 && targets.len() == 1;
+    let mut found = Vec::new();
+    for (at, object) in sources.iter().enumerate() {
+        let named = if alone { Some(0) } else { by_name.get(object.relative.as_str()).copied() };
+        let sized = by_size.get(&object.meta.size).and_then(|found| found.iter().copied().find(|at| free[*at]));
+        let Some(other) = named.filter(|at| free[*at]).or(sized) else { continue };
+        if source.files.partition_values(at) != target.files.partition_values(other) {
+            continue;
+        }
+        let (s, t) = (&source.footers[at], &target.footers[other]);
+        if !same_schema(s, t) {
+            continue;
+        }
+        let groups = (0..s.num_row_groups().min(t.num_row_groups())).map(|group| (group, group));
+        let groups: Vec<_> =
+            groups.filter(|&(a, b)| chunks(s.row_group(a), t.row_group(b), columns).is_some()).collect();
+        if groups.is_empty() {
+            continue;
+        }
+        free[other] = false;
+        let whole = object.meta.size == targets[other].meta.size && groups.len() == s.num_row_groups();
+        found.push(Pair { files: BySide::new(at, other), groups, whole });
+    }
+    found
+}
+
+/// Bytes mean the same only in files of one schema, Arrow's hints included.
+fn same_schema(source: &ParquetMetaData, target: &ParquetMetaData) -> bool {
+    let hints = |footer: &ParquetMetaData| {
+        let pairs = footer.file_metadata().key_value_metadata().into_iter().flatten();
+        pairs.filter(|pair| pair.key == "ARROW:schema").map(|pair| pair.value.clone()).collect::<Vec<_>>()
+    };
+    source.file_metadata().schema() == target.file_metadata().schema() && hints(source) == hints(target)
+}
+
+/// The chunks of the compared columns, pair by pair; None if their metadata says that they differ.
+fn chunks<'a>(
+    source: &'a RowGroupMetaData,
+    target: &'a RowGroupMetaData,
+    columns: &[(&str, &str)],
+) -> Option<Vec<(&'a ColumnChunkMetaData, &'a ColumnChunkMetaData)>> {
+    if source.num_rows() != target.num_rows() || source.num_rows() == 0 {
+        return None;
+    }
+    let mut found = Vec::new();
+    for (s, t) in columns {
+        let (s, t) = (leaves(source, s), leaves(target, t));
+        if s.is_empty() || s.len() != t.len() {
+            return None;
+        }
+        found.extend(s.into_iter().zip(t));
+    }
+    let same = |(s, t): &(&ColumnChunkMetaData, &ColumnChunkMetaData)| {
+        s.column_descr() == t.column_descr()
+            && s.compression() == t.compression()
+            && s.num_values() == t.num_values()
+            && s.compressed_size() == t.compressed_size()
+            && s.uncompressed_size() == t.uncompressed_size()
+            && s.encodings().eq(t.encodings())
+    };
+    found.iter().all(same).then_some(found)
+}
+
+fn leaves<'a>(group: &'a RowGroupMetaData, column: &str) -> Vec<&'a ColumnChunkMetaData> {
+    let of_column = |chunk: &&ColumnChunkMetaData| chunk.column_path().parts().first().is_some_and(|p| p == column);
+    group.columns().iter().filter(of_column).collect()
+}
+
+/// The row groups whose compared columns agree byte for byte.
+async fn agreeing(
+    files: &BySide<SourceFile>,
+    footers: BySide<&Arc<ParquetMetaData>>,
+    columns: &[(&str, &str)],
+    groups: Vec<(usize, usize)>,
+) -> Result<Vec<(usize, usize)>> {
+    let mut agreeing = Vec::new();
+    for (a, b) in groups {
+        let Some(chunks) = chunks(footers.source.row_group(a), footers.target.row_group(b), columns) else { continue };
+        let range = |chunk: &ColumnChunkMetaData| {
+            let (start, length) = chunk.byte_range();
+            start..start + length
+        };
+        let ranges = chunks.into_iter().map(|(s, t)| (range(s), range(t))).collect();
+        if same_bytes(files, ranges).await? {
+            agreeing.push((a, b));
+        }
+    }
+    Ok(agreeing)
+}
+
+/// Whether the ranges, as long on both sides, hold the same bytes.
+async fn same_bytes(files: &BySide<SourceFile>, ranges: Vec<(Range<u64>, Range<u64>)>) -> Result<bool> {
+    let pieces = ranges.into_iter().flat_map(|(s, t)| {
+        let cut = move |from: u64| {
+            let length = PIECE.min(s.end - from);
+            let there = t.start + (from - s.start);
+            (from..from + length, there..there + length)
+        };
+        let step = usize::try_from(PIECE).unwrap_or(usize::MAX);
+        (s.start..s.end).step_by(step).map(cut).collect::<Vec<_>>()
+    });
+    let same = |(s, t): (Range<u64>, Range<u64>)| {
+        let BySide { source, target } = files.clone();
+        async move {
+            let (mine, theirs) = futures::future::try_join(source.part(s), target.part(t)).await?;
+            Ok::<_, Error>(tokio::task::spawn_blocking(move || mine == theirs).await.unwrap_or(false))
+        }
+    };
+    let mut answers = stream::iter(pieces.map(same)).buffered(PIECES);
+    while let Some(same) = answers.try_next().await? {
+        if !same {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}

@@ -1,0 +1,61 @@
+//! The strategy `bytes`: before anything is decoded, what both sides hold in the same bytes is cancelled. What is left is
+//! compared by digests.
+
+use std::sync::Arc;
+
+use crate::dataset;
+use crate::engine::Engine;
+use crate::engine::catalog::table_name;
+use crate::engine::choice::same_columns;
+use crate::error::Result;
+use crate::rule::plan::MatchPlan;
+use crate::side::{BySide, Side};
+
+/// A match of which some rows are done.
+pub struct Cancelled {
+    /// The same match over what is left. Its tables are registered as long as this lives.
+    pub plan: MatchPlan,
+    /// Rows on each side that are done.
+    pub rows: u64,
+    /// None of them shares its key with a row that is left.
+    pub apart: bool,
+    tables: Vec<String>,
+    engine: Arc<Engine>,
+}
+
+impl Drop for Cancelled {
+    fn drop(&mut self) {
+        for table in &self.tables {
+            // It is our own; there is nothing to do if it is gone.
+            let _ = self.engine.ctx.deregister_table(table.as_str());
+        }
+    }
+}
+
+impl Engine {
+    /// None: both sides have nothing in the same bytes, or it cannot be told.
+    pub async fn cancel(self: &Arc<Self>, plan: &MatchPlan) -> Result<Option<Cancelled>> {
+        let (Some(source), Some(target)) = (&plan.sides.source.opened, &plan.sides.target.opened) else {
+            return Ok(None);
+        };
+        let Some(columns) = same_columns(plan) else { return Ok(None) };
+        let Some(identical) = dataset::identical(source, target, &columns).await? else { return Ok(None) };
+        self.progress.add_rows(2 * identical.rows);
+        let mut cancelled = Cancelled {
+            plan: plan.clone(),
+            rows: identical.rows,
+            apart: identical.apart,
+            tables: Vec::new(),
+            engine: self.clone(),
+        };
+        let BySide { source, target } = identical.open;
+        for (side, table) in [(Side::Source, source), (Side::Target, target)] {
+            // No dataset is named so.
+            let name = table_name(&format!("#open_{side}_{}", plan.rule));
+            self.ctx.register_table(name.as_str(), table)?;
+            cancelled.plan.sides.get_mut(side).from = name.clone();
+            cancelled.tables.push(name);
+        }
+        Ok(Some(cancelled))
+    }
+}
