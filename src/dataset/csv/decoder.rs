@@ -8,12 +8,12 @@ use datafusion::arrow::buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::record_batch::{RecordBatch, RecordBatchOptions};
 
-use super::lines::{Record, Records};
+use super::lines::Records;
 use super::tokenizer::Span;
 use crate::error::{Error, ErrorKind, Result};
 
 /// A batch ends early when one of its columns holds this much text.
-const LARGEST_COLUMN: usize = 64 << 20;
+pub(super) const LARGEST_COLUMN: usize = 64 << 20;
 
 /// Builds batches of one file.
 pub(super) struct Decoder {
@@ -69,8 +69,8 @@ impl Decoder {
             let mut largest = 0;
             for (column, field) in columns.iter_mut().zip(&self.fields) {
                 if let Some(field) = field {
-                    column.push(&record, record.spans[*field], self.quote, &self.null);
-                    largest = largest.max(column.values.len());
+                    column.push(record.buffer, record.spans[*field], self.quote, &self.null);
+                    largest = largest.max(column.size());
                 }
             }
             *rows += 1;
@@ -100,7 +100,7 @@ fn ragged(records: &Records, line: u64, found: usize, width: usize, width_of: &s
 }
 
 /// One text column in the making.
-struct Column {
+pub(super) struct Column {
     offsets: Vec<i32>,
     values: Vec<u8>,
     valid: Vec<bool>,
@@ -108,22 +108,26 @@ struct Column {
 }
 
 impl Column {
-    fn new(rows: usize) -> Self {
+    pub(super) fn new(rows: usize) -> Self {
         let mut offsets = Vec::with_capacity(rows + 1);
         offsets.push(0);
         Self { offsets, values: Vec::with_capacity(rows * 8), valid: Vec::with_capacity(rows), nulls: 0 }
     }
 
-    fn push(&mut self, record: &Record<'_>, span: Span, quote: u8, null: &[String]) {
+    /// Bytes of text.
+    pub(super) fn size(&self) -> usize {
+        self.values.len()
+    }
+
+    pub(super) fn push(&mut self, buffer: &[u8], span: Span, quote: u8, null: &[String]) {
         let start = self.values.len();
-        let text = &record.buffer[span.start..span.end];
+        let text = &buffer[span.start..span.end];
         if span.doubled {
             unescape(text, quote, &mut self.values);
         } else {
             self.values.extend_from_slice(text);
         }
-        let written = &self.values[start..];
-        let is_null = written.is_empty() || null.iter().any(|name| name.as_bytes() == written);
+        let is_null = is_null(&self.values[start..], null);
         if is_null {
             self.values.truncate(start);
             self.nulls += 1;
@@ -133,7 +137,7 @@ impl Column {
         self.offsets.push(self.values.len() as i32);
     }
 
-    fn finish(self) -> Result<ArrayRef> {
+    pub(super) fn finish(self) -> Result<ArrayRef> {
         let nulls = (self.nulls > 0).then(|| NullBuffer::from(self.valid));
         let offsets = OffsetBuffer::new(ScalarBuffer::from(self.offsets));
         let array = StringArray::try_new(offsets, Buffer::from_vec(self.values), nulls);
@@ -142,7 +146,12 @@ impl Column {
     }
 }
 
-fn unescape(text: &[u8], quote: u8, out: &mut Vec<u8>) {
+/// `text` without quotes, unescaped.
+pub(super) fn is_null(text: &[u8], null: &[String]) -> bool {
+    text.is_empty() || null.iter().any(|name| name.as_bytes() == text)
+}
+
+pub(super) fn unescape(text: &[u8], quote: u8, out: &mut Vec<u8>) {
     let mut rest = text;
     while let Some(at) = rest.iter().position(|byte| *byte == quote) {
         out.extend_from_slice(&rest[..=at]);

@@ -8,7 +8,7 @@ use super::tokenizer::{Dialect, Fault, Span, Step, Tokenizer};
 use crate::error::{Error, ErrorKind, Result};
 
 /// A record larger than this is taken for a quote that nobody closed.
-const LARGEST_RECORD: usize = 64 << 20;
+pub(super) const LARGEST_RECORD: usize = 64 << 20;
 
 pub(super) struct Records {
     display: String,
@@ -110,14 +110,11 @@ impl Records {
     }
 
     fn check_mark(&mut self) -> Result<()> {
-        let start = &self.buffer[..self.buffer.len().min(4)];
-        if start.starts_with(&[0xff, 0xfe]) || start.starts_with(&[0xfe, 0xff]) || start.contains(&0) {
+        let Some(mark) = mark(&self.buffer) else {
             return Err(Error::new(ErrorKind::Data, format!("{} is written in UTF-16 or UTF-32", self.display))
                 .hint("only UTF-8 is read: convert it, e.g. with `iconv -f UTF-16 -t UTF-8`"));
-        }
-        if start.starts_with(&[0xef, 0xbb, 0xbf]) {
-            self.at = 3;
-        }
+        };
+        self.at = mark;
         Ok(())
     }
 
@@ -147,6 +144,15 @@ impl Records {
                 .hint("check `quote`, or whether the file was written to its end"),
         }
     }
+}
+
+/// The length of the byte order mark that a file begins with; None if it is written in UTF-16 or UTF-32.
+pub(super) fn mark(file: &[u8]) -> Option<usize> {
+    let start = &file[..file.len().min(4)];
+    if start.starts_with(&[0xff, 0xfe]) || start.starts_with(&[0xfe, 0xff]) || start.contains(&0) {
+        return None;
+    }
+    Some(if start.starts_with(&[0xef, 0xbb, 0xbf]) { 3 } else { 0 })
 }
 
 fn line_ends(bytes: &[u8]) -> u64 {
