@@ -7,12 +7,15 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
+use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::catalog::TableProvider;
+use datafusion::datasource::MemTable;
 use datafusion::datasource::physical_plan::parquet::ParquetAccessPlan;
 use datafusion::parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, RowGroupMetaData};
 use futures::stream::{self, StreamExt, TryStreamExt};
 
 use super::Opened;
+use super::listing::Object;
 use super::source::SourceFile;
 use crate::error::{Error, Result};
 use crate::side::BySide;
@@ -51,13 +54,84 @@ impl Opened {
                 let groups: usize = pairs.iter().map(|pair| pair.groups.len()).sum();
                 (groups > 0).then(|| format!("{groups} row groups have the same sizes on both sides"))
             }
-            _ => None,
+            _ => {
+                let (mine, theirs) = (self.csv.as_ref()?, other.csv.as_ref()?);
+                let alike = mine.speak_alike(theirs, columns) && same_names(self, other).is_some();
+                alike.then(|| "both sides are CSV of one dialect: lines are compared before any is parsed".into())
+            }
         }
     }
 }
 
-/// Compares bytes, and cancels what agrees. None: nothing does.
-pub async fn identical(source: &Opened, target: &Opened, columns: &[(&str, &str)]) -> Result<Option<Identical>> {
+/// What is compared, as far as bytes are concerned.
+#[derive(Debug)]
+pub struct Alike<'a> {
+    /// Columns as both sides name them; a cell means the same on both.
+    pub columns: Vec<(&'a str, &'a str)>,
+    /// How many of them, the first ones, are the key; all of them where there is none.
+    pub key: usize,
+    /// Whether keys are equal only if their bytes are.
+    pub plain_key: bool,
+    /// Bytes that may be held.
+    pub limit: usize,
+    pub batch_size: usize,
+}
+
+/// Compares bytes, and cancels what agrees. None: nothing does, or nothing can be said.
+pub async fn identical(source: &Opened, target: &Opened, alike: &Alike<'_>) -> Result<Option<Identical>> {
+    match (&source.csv, &target.csv) {
+        (Some(_), Some(_)) => csv_records(source, target, alike).await,
+        _ => row_groups(source, target, &alike.columns).await,
+    }
+}
+
+async fn csv_records(source: &Opened, target: &Opened, alike: &Alike<'_>) -> Result<Option<Identical>> {
+    let (Some(mine), Some(theirs)) = (&source.csv, &target.csv) else { return Ok(None) };
+    if !mine.speak_alike(theirs, &alike.columns) {
+        return Ok(None);
+    }
+    let Some(files) = same_names(source, target) else { return Ok(None) };
+    let key: Vec<&str> = alike.columns[..alike.key].iter().map(|(name, _)| *name).collect();
+    let schema = source.table.schema();
+    let mut open = BySide::<Vec<RecordBatch>>::default();
+    let (mut rows, mut held) = (0, 0);
+    let mut apart = files.len() == 1 && alike.plain_key;
+    for (file, other) in &files {
+        let limit = alike.limit.saturating_sub(held);
+        let twins = mine.twins(*file, (theirs, *other), &key, schema.clone(), limit, alike.batch_size).await?;
+        let Some(twins) = twins else { return Ok(None) };
+        rows += twins.twins;
+        apart &= !twins.recurring;
+        let BySide { source, target } = twins.open;
+        held += source.iter().chain(&target).map(RecordBatch::get_array_memory_size).sum::<usize>();
+        open.source.extend(source);
+        open.target.extend(target);
+    }
+    let table = |opened: &Opened, batches: Vec<RecordBatch>| -> Result<Arc<dyn TableProvider>> {
+        let schema = opened.table.schema();
+        let named = batches.into_iter().map(|batch| Ok(batch.with_schema(schema.clone())?));
+        Ok(Arc::new(MemTable::try_new(schema.clone(), vec![named.collect::<Result<_>>()?])?))
+    };
+    let open = BySide::new(table(source, open.source)?, table(target, open.target)?);
+    Ok(Some(Identical { rows, open, apart }))
+}
+
+/// Every file with the one of the same name below the folder; the only ones whatever their names. None: some have none.
+fn same_names(source: &Opened, target: &Opened) -> Option<Vec<(usize, usize)>> {
+    let (sources, targets) = (source.store.objects(), target.store.objects());
+    if sources.len() == 1 && targets.len() == 1 {
+        return Some(vec![(0, 0)]);
+    }
+    let by_name: HashMap<&str, usize> =
+        targets.iter().enumerate().map(|(at, object)| (object.relative.as_str(), at)).collect();
+    if sources.len() != targets.len() {
+        return None;
+    }
+    let pair = |(at, object): (usize, &Object)| Some((at, *by_name.get(object.relative.as_str())?));
+    sources.iter().enumerate().map(pair).collect()
+}
+
+async fn row_groups(source: &Opened, target: &Opened, columns: &[(&str, &str)]) -> Result<Option<Identical>> {
     let Some(columns) = &in_files(source, target, columns) else { return Ok(None) };
     let mut keep = BySide::new(all_groups(source), all_groups(target));
     let mut rows = 0;

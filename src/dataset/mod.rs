@@ -37,8 +37,9 @@ use serde::Serialize;
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::Progress;
 use crate::project::model::{Connector, Dataset, Files};
-pub use identical::{Identical, identical};
+pub use identical::{Alike, Identical, identical};
 pub use order::KeyOrder;
+use self::csv::CsvFiles;
 use pin::PinnedStore;
 use table::{FilesTable, Parts};
 
@@ -63,6 +64,7 @@ pub struct Opened {
     sorted_by: Vec<String>,
     /// Of Parquet files, in their order.
     footers: Vec<Arc<ParquetMetaData>>,
+    csv: Option<Arc<CsvFiles>>,
 }
 
 /// One object as it was when the dataset was opened.
@@ -100,14 +102,18 @@ async fn open_unnamed(session: &SessionContext, dataset: &Dataset, progress: &Ar
         store.start_counting();
     }
     let parts = Parts { store: Arc::clone(&store), partitions };
-    let mut footers = Vec::new();
+    let (mut footers, mut csv) = (Vec::new(), None);
     let (table, rows) = match &dataset.connector {
         Connector::Parquet(_) => {
             let opened = parquet::open(parts).await?;
             footers = opened.footers;
             (opened.table, Some(opened.rows))
         }
-        Connector::Csv(_, options) => (csv::open(parts, options, *compression).await?, None),
+        Connector::Csv(_, options) => {
+            let (table, files) = csv::open(parts, options, *compression).await?;
+            csv = Some(Arc::new(files));
+            (table, None)
+        }
         Connector::Ndjson(_, options) => (ndjson::open(parts, options, *compression).await?, None),
         Connector::Arrow(_) => arrow::open(parts).await?,
         Connector::Sql(_) => return Err(Error::new(ErrorKind::Internal, "a SQL view has no files to open")),
@@ -131,6 +137,7 @@ async fn open_unnamed(session: &SessionContext, dataset: &Dataset, progress: &Ar
         store,
         sorted_by: sorted_by.clone(),
         footers,
+        csv,
     })
 }
 

@@ -3,12 +3,13 @@
 
 use std::sync::Arc;
 
-use crate::dataset;
+use crate::dataset::{self, Alike};
 use crate::engine::Engine;
 use crate::engine::catalog::table_name;
 use crate::engine::choice::same_columns;
 use crate::error::Result;
-use crate::rule::plan::MatchPlan;
+use crate::rule::common::is_text;
+use crate::rule::plan::{ColumnPlan, MatchPlan};
 use crate::side::{BySide, Side};
 
 /// A match of which some rows are done.
@@ -39,7 +40,16 @@ impl Engine {
             return Ok(None);
         };
         let Some(columns) = same_columns(plan) else { return Ok(None) };
-        let Some(identical) = dataset::identical(source, target, &columns).await? else { return Ok(None) };
+        let batch_size = self.ctx.copied_config().batch_size();
+        let plain = |key: &ColumnPlan| !key.has_cmp() && !key.has_residue() && is_text(&key.common.data_type);
+        let alike = Alike {
+            key: plan.key.len(),
+            plain_key: plan.key.iter().all(plain),
+            columns,
+            limit: usize::try_from(self.memory / 8).unwrap_or(usize::MAX),
+            batch_size,
+        };
+        let Some(identical) = dataset::identical(source, target, &alike).await? else { return Ok(None) };
         self.progress.add_rows(2 * identical.rows);
         let mut cancelled = Cancelled {
             plan: plan.clone(),

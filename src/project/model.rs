@@ -62,7 +62,7 @@ pub enum Compression {
     Zstd,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CsvOptions {
     pub delimiter: u8,
     pub quote: u8,
@@ -74,7 +74,7 @@ pub struct CsvOptions {
 }
 
 /// What a format without types needs to be told.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TextOptions {
     /// Declared types, by column.
     pub columns: BTreeMap<String, DataType>,

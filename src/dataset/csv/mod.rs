@@ -8,7 +8,6 @@ mod decoder;
 mod lines;
 mod tokenizer;
 // Nothing reads this way yet.
-#[cfg_attr(not(test), expect(dead_code))]
 mod twins;
 
 use std::collections::{BTreeMap, HashMap};
@@ -28,6 +27,7 @@ use crate::project::model::{Compression, CsvOptions};
 use decoder::{Decoder, Layout};
 use lines::Records;
 use tokenizer::Dialect;
+use twins::{Question, Twins};
 
 const HEADERS_AT_ONCE: usize = 16;
 
@@ -39,7 +39,21 @@ struct Csv {
     compression: Compression,
 }
 
-pub(super) async fn open(mut parts: Parts, options: &CsvOptions, compression: Compression) -> Result<FilesTable> {
+/// What opening leaves to compare two datasets by their bytes.
+#[derive(Debug)]
+pub(super) struct CsvFiles {
+    csv: Arc<Csv>,
+    options: CsvOptions,
+    files: Vec<SourceFile>,
+    /// The columns of every file, if all have the same in the same order, and none comes from a path.
+    columns: Option<Vec<String>>,
+}
+
+pub(super) async fn open(
+    mut parts: Parts,
+    options: &CsvOptions,
+    compression: Compression,
+) -> Result<(FilesTable, CsvFiles)> {
     let CsvOptions { delimiter, quote, header, null, text } = options;
     let dialect = Dialect { delimiter: *delimiter, quote: *quote };
     check(dialect)?;
@@ -56,8 +70,50 @@ pub(super) async fn open(mut parts: Parts, options: &CsvOptions, compression: Co
     parts.partitions.fields = partitions.into_iter().map(|field| text_field(field.name(), types)).collect();
     let fields: Vec<Field> = merged.iter().map(|name| text_field(name, types)).collect();
     let table_schema = parts.table_schema(Schema::new(fields));
-    let source = FormatSource::new(csv, Arc::clone(&parts.store), table_schema);
-    Ok(FilesTable::new(&parts, Arc::new(source), None))
+    let source = FormatSource::new(csv.clone(), Arc::clone(&parts.store), table_schema);
+    let uniform = parts.partitions.fields.is_empty() && headers.iter().all(|columns| *columns == headers[0]);
+    let columns = uniform.then(|| headers[0].clone());
+    let files = CsvFiles { csv, options: options.clone(), files, columns };
+    Ok((FilesTable::new(&parts, Arc::new(source), None), files))
+}
+
+impl CsvFiles {
+    /// Whether a line means the same in the files of both: then equal lines are equal rows. `columns`: those that are
+    /// compared, as both sides name them.
+    pub(super) fn speak_alike(&self, other: &CsvFiles, columns: &[(&str, &str)]) -> bool {
+        self.options == other.options
+            && self.columns.is_some()
+            && self.columns == other.columns
+            && columns.iter().all(|(mine, theirs)| mine == theirs)
+    }
+
+    /// The records of two files that have no twin in the other; None: read them the ordinary way.
+    /// `key`: by name.
+    pub(in crate::dataset) async fn twins(
+        &self,
+        file: usize,
+        other: (&CsvFiles, usize),
+        key: &[&str],
+        schema: SchemaRef,
+        limit: usize,
+        batch_size: usize,
+    ) -> Result<Option<Twins>> {
+        let Some(columns) = &self.columns else { return Ok(None) };
+        let place = |name: &&str| columns.iter().position(|column| column == name);
+        let Some(key) = key.iter().map(place).collect::<Option<Vec<usize>>>() else { return Ok(None) };
+        let question = Question {
+            dialect: self.csv.dialect,
+            header: self.csv.header,
+            width: columns.len(),
+            null: Arc::clone(&self.csv.null),
+            key,
+            schema,
+            limit,
+            batch_size,
+        };
+        let content = |files: &CsvFiles, file: usize| files.files[file].content(files.csv.compression);
+        twins::twins(content(self, file), content(other.0, other.1), question).await
+    }
 }
 
 fn check(dialect: Dialect) -> Result<()> {

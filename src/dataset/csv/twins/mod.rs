@@ -66,7 +66,7 @@ pub(super) struct Question {
 
 /// Records that stand in both files, and all others: `twins` + `open` are the records of each file.
 #[derive(Debug)]
-pub(super) struct Twins {
+pub(in crate::dataset) struct Twins {
     pub twins: u64,
     /// In the order of the files.
     pub open: BySide<Vec<RecordBatch>>,
