@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::*;
-use datafusion::arrow::buffer::{NullBuffer, OffsetBuffer, ScalarBuffer};
+use datafusion::arrow::buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use datafusion::arrow::compute::{cast, concat};
 use datafusion::arrow::datatypes::*;
 use proptest::prelude::*;
@@ -169,6 +169,99 @@ fn unions_are_refused_by_name() {
     let nested = DataType::List(Arc::new(Field::new_list_field(union, true)));
     let error = check_encodable(&nested).err().map(|e| e.to_string()).unwrap_or_default();
     assert!(error.contains("Union"), "{error}");
+}
+
+/// What `encode_rows` has to yield, value by value.
+fn one_by_one(columns: &[ArrayRef], rows: usize, mode: Mode) -> Vec<Vec<u8>> {
+    let encoders: Vec<_> =
+        columns.iter().map(|column| encoder(column, mode).unwrap_or_else(|e| panic!("{e}"))).collect();
+    let row = |row: usize| {
+        let values = encoders.iter().map(|values| {
+            let mut bytes = vec![0xee; values.length(row)];
+            assert_eq!(values.write(row, &mut bytes), bytes.len());
+            bytes
+        });
+        values.collect::<Vec<_>>().concat()
+    };
+    (0..rows).map(row).collect()
+}
+
+fn assert_pieces_agree(columns: &[ArrayRef], rows: usize) {
+    for mode in [Mode::AsTyped, Mode::ByValue] {
+        let encoded = encode_rows(columns, rows, mode).unwrap_or_else(|e| panic!("{e}"));
+        let expected = one_by_one(columns, rows, mode);
+        assert_eq!(encoded.buffer, expected.concat());
+        assert!((0..rows).all(|row| encoded.row(row) == expected[row]));
+    }
+}
+
+/// Columns for every loop over a piece: each kind of value, of constant and of any length, around the widths of copies.
+fn columns_of_all_loops(rows: usize) -> Vec<ArrayRef> {
+    let count = i64::try_from(rows).unwrap_or_default();
+    let ints = Int64Array::from_iter_values(0..count);
+    let decimals = |factor: i128| Decimal128Array::from_iter_values((0..i128::from(count)).map(|i| (i - 5) * factor));
+    let wide = (0..count).map(|i| i256::from(i).wrapping_mul(i256::from(i64::MAX)).wrapping_mul(i256::from(i64::MIN)));
+    let mut columns: Vec<ArrayRef> = vec![
+        Arc::new(ints),
+        Arc::new(BooleanArray::from_iter((0..rows).map(|row| Some(row % 3 == 0)))),
+        Arc::new(decimals(10)),
+        Arc::new(decimals(i128::from(i64::MAX) / 100)),
+        Arc::new(decimals(1 << 90)),
+        Arc::new(decimals(100).with_data_type(DataType::Decimal128(38, -3))),
+        Arc::new(Decimal256Array::from_iter_values(wide)),
+        Arc::new(TimestampMicrosecondArray::from_iter_values((0..count).map(|i| i * 500))),
+        Arc::new(NullArray::new(rows)),
+        Arc::new(FixedSizeBinaryArray::new(20, Buffer::from_vec(vec![7u8; 20 * rows]), None)),
+        Arc::new(ListArray::from_iter_primitive::<Int8Type, _, _>((0..rows).map(|row| Some(vec![None; row % 4])))),
+    ];
+    for longest in [0, 1, 12, 13, 16, 17, 32, 33, 64, 65, 300] {
+        let texts = StringArray::from_iter_values((0..rows).map(|row| "x".repeat(row * 7 % (longest + 1))));
+        let constant = StringArray::from_iter_values(vec!["y".repeat(longest); rows]);
+        for texts in [texts, constant].map(|texts| Arc::new(texts) as ArrayRef) {
+            columns.push(cast(&texts, &DataType::Utf8View).unwrap_or_else(|e| panic!("{e}")));
+            columns.push(texts);
+        }
+    }
+    columns
+}
+
+/// Some values made NULL, without a trace of it in what stands under them.
+fn with_nulls(column: &ArrayRef, valid: impl Fn(usize) -> bool) -> ArrayRef {
+    if column.data_type().is_null() {
+        return column.clone();
+    }
+    let nulls = NullBuffer::from_iter((0..column.len()).map(valid));
+    let data = column.to_data().into_builder().nulls(Some(nulls)).build();
+    make_array(data.unwrap_or_else(|e| panic!("{e}")))
+}
+
+#[test]
+fn pieces_hold_what_single_values_do() {
+    for rows in [0, 1, 127, 128, 129, 400] {
+        let plain = columns_of_all_loops(rows);
+        let some: Vec<ArrayRef> = plain.iter().map(|column| with_nulls(column, |row| row % 3 != 1)).collect();
+        let late: Vec<ArrayRef> = plain.iter().map(|column| with_nulls(column, |row| row < 128)).collect();
+        let none: Vec<ArrayRef> = plain.iter().map(|column| with_nulls(column, |_| false)).collect();
+        for columns in [&plain, &some, &late, &none] {
+            assert_pieces_agree(columns, rows);
+            let cut = rows / 3;
+            let sliced: Vec<ArrayRef> = columns.iter().map(|column| column.slice(cut, rows - cut)).collect();
+            assert_pieces_agree(&sliced, rows - cut);
+            // Alone, and last of a row: what a wide copy leaves behind would stand in the next one.
+            for column in columns {
+                assert_pieces_agree(std::slice::from_ref(column), rows);
+                assert_pieces_agree(&[columns[0].clone(), column.clone()], rows);
+            }
+        }
+    }
+    assert_eq!(encode_rows(&[], 300, Mode::AsTyped).map(|rows| rows.len()).ok(), Some(300));
+}
+
+#[test]
+fn a_piece_shrinks_for_a_long_value_and_grows_again() {
+    let texts = (0..900).map(|row| "x".repeat(if row == 300 { 2 << 20 } else { row % 90 }));
+    let texts: ArrayRef = Arc::new(StringArray::from_iter_values(texts));
+    assert_pieces_agree(&[Arc::new(Int64Array::from_iter_values(0..900)), texts.clone(), texts], 900);
 }
 
 /// A column of one random type, and for each row a text that is equal for equal values only: the oracle.

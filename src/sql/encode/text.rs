@@ -8,8 +8,9 @@ use datafusion::arrow::array::{
 };
 use datafusion::arrow::buffer::{Buffer, ScalarBuffer};
 use datafusion::arrow::datatypes::{ByteArrayType, ByteViewType};
+use datafusion::arrow::util::bit_iterator::BitIterator;
 
-use super::column::{Encode, tag};
+use super::column::Encode;
 use super::piece::{Extent, Piece, SPARE};
 use super::plain::{Nulls, tag_if};
 use super::validity::Validity;
@@ -32,9 +33,9 @@ impl<'a> Run<'a> {
         &self.source[self.start..self.start + self.length]
     }
 
-    /// Copies the bytes to the front of `out`, and whatever follows them.
+    /// Copies the bytes, and whatever follows them, to `out`, which takes `WIDE`.
     #[inline(always)]
-    pub fn copy_wide<const WIDE: usize>(self, out: &mut [u8; WIDE]) {
+    pub fn copy_wide<const WIDE: usize>(self, out: &mut [u8]) {
         match self.source.get(self.start..self.start + WIDE) {
             Some(wide) => out.copy_from_slice(wide),
             None => copy_at_end(self.source, self.start, self.length, out),
@@ -50,14 +51,28 @@ fn copy_at_end(source: &[u8], start: usize, length: usize, out: &mut [u8]) {
     out[..length].copy_from_slice(&source[start..start + length]);
 }
 
-/// An array whose values are bytes, or text as its UTF-8. Under a NULL, any run may stand, but one that can be read.
+/// An array whose values are bytes, or text as its UTF-8.
 pub(super) trait ByteArray: Send + Sync {
     fn run(&self, row: usize) -> Run<'_>;
 
+    /// The runs of rows that all have a value.
     fn runs(&self, rows: Range<usize>) -> impl Iterator<Item = Run<'_>>;
 
-    /// As far as 32 bits hold them: under a NULL, anything.
-    fn lengths(&self, rows: Range<usize>) -> impl Iterator<Item = u32>;
+    /// Their lengths, which 32 bits hold.
+    fn lengths(&self, rows: Range<usize>) -> impl Iterator<Item = u32> + Clone;
+
+    /// The runs of rows of which some are NULL, and whether they are not. Under a NULL, any run may stand, but one that can
+    /// be read.
+    #[inline]
+    fn nullable_runs(&self, rows: Range<usize>, valid: BitIterator) -> impl Iterator<Item = (Run<'_>, bool)> {
+        self.runs(rows).zip(valid)
+    }
+
+    /// Their lengths; under a NULL, any.
+    #[inline]
+    fn nullable_lengths(&self, rows: Range<usize>, _valid: BitIterator) -> impl Iterator<Item = u32> + Clone {
+        self.lengths(rows)
+    }
 
     /// Where values of up to 12 bytes stand as a length (u32) and the bytes: the encoding but for the tag.
     fn inline(&self) -> Option<&[u128]> {
@@ -79,7 +94,7 @@ impl<T: ByteArrayType> ByteArray for GenericByteArray<T> {
     }
 
     #[inline]
-    fn lengths(&self, rows: Range<usize>) -> impl Iterator<Item = u32> {
+    fn lengths(&self, rows: Range<usize>) -> impl Iterator<Item = u32> + Clone {
         self.value_offsets()[rows.start..=rows.end].windows(2).map(|pair| length(pair) as u32)
     }
 }
@@ -106,13 +121,8 @@ const INLINE: usize = 12;
 
 impl Views {
     pub fn new<T: ByteViewType>(array: &GenericByteViewArray<T>) -> Self {
-        let views = match array.nulls().filter(|nulls| nulls.null_count() > 0) {
-            None => array.views().clone(),
-            // A view under a NULL may point nowhere.
-            Some(nulls) => array.views().iter().zip(nulls).map(|(&view, valid)| if valid { view } else { 0 }).collect(),
-        };
-        let sources = std::iter::once(views.inner()).chain(array.data_buffers()).cloned().collect();
-        Self { views, sources }
+        let sources = std::iter::once(array.views().inner()).chain(array.data_buffers()).cloned().collect();
+        Self { views: array.views().clone(), sources }
     }
 
     /// Without a branch: long and short values come in no order that a processor could foresee.
@@ -140,13 +150,30 @@ impl ByteArray for Views {
     }
 
     #[inline]
-    fn lengths(&self, rows: Range<usize>) -> impl Iterator<Item = u32> {
+    fn lengths(&self, rows: Range<usize>) -> impl Iterator<Item = u32> + Clone {
         self.views[rows].iter().map(|&view| view as u32)
+    }
+
+    #[inline]
+    fn nullable_runs(&self, rows: Range<usize>, valid: BitIterator) -> impl Iterator<Item = (Run<'_>, bool)> {
+        let views = &self.views[rows.clone()];
+        rows.zip(views).zip(valid).map(|((row, &view), valid)| (self.resolve(row, view_if(valid, view)), valid))
+    }
+
+    #[inline]
+    fn nullable_lengths(&self, rows: Range<usize>, valid: BitIterator) -> impl Iterator<Item = u32> + Clone {
+        self.views[rows].iter().zip(valid).map(|(&view, valid)| view_if(valid, view) as u32)
     }
 
     fn inline(&self) -> Option<&[u128]> {
         Some(&self.views)
     }
+}
+
+/// A view under a NULL may point nowhere: the empty one is taken in its place.
+#[inline]
+fn view_if(valid: bool, view: u128) -> u128 {
+    view & u128::from(valid).wrapping_neg()
 }
 
 /// Values of one size.
@@ -172,11 +199,12 @@ impl ByteArray for Records {
         rows.map(|row| self.run(row))
     }
 
-    fn lengths(&self, rows: Range<usize>) -> impl Iterator<Item = u32> {
+    fn lengths(&self, rows: Range<usize>) -> impl Iterator<Item = u32> + Clone {
         rows.map(|_| self.size as u32)
     }
 }
 
+/// Text or binary: `array` holds the values.
 pub(super) struct Bytes<A> {
     array: A,
     nulls: Validity,
@@ -199,15 +227,15 @@ impl<A: ByteArray> Bytes<A> {
     /// Appends the runs of `rows`, none of which is longer than `WIDE`; with copies of that size.
     fn write_wide<const WIDE: usize>(&self, rows: Range<usize>, extent: Extent, piece: &mut Piece) {
         const { assert!(HEAD + WIDE <= SPARE) };
-        let put = |out: &mut [u8], run: Run, tag: u8| {
-            let (head, out) = out.split_first_chunk_mut::<HEAD>()?;
-            *head = head_of(tag, run.length);
-            run.copy_wide(out.first_chunk_mut::<WIDE>()?);
-            Some(HEAD + run.length)
-        };
-        self.write_runs(rows, extent, piece, |out, run, tag| put(out, run, tag).unwrap_or(0));
+        self.write_runs(rows, extent, piece, |out, run, tag| {
+            let out = &mut out[..HEAD + WIDE];
+            out[..HEAD].copy_from_slice(&head_of(tag, run.length));
+            run.copy_wide::<WIDE>(&mut out[HEAD..]);
+            HEAD + run.length
+        });
     }
 
+    /// Appends the runs of `rows`: `put` writes one of them with this tag, and returns where it ends.
     fn write_runs(
         &self,
         rows: Range<usize>,
@@ -215,10 +243,9 @@ impl<A: ByteArray> Bytes<A> {
         piece: &mut Piece,
         put: impl Fn(&mut [u8], Run, u8) -> usize,
     ) {
-        let runs = self.array.runs(rows.clone());
         match self.nulls.bits(&rows) {
-            None => piece.put(extent, runs, |out, run| put(out, run, self.tag)),
-            Some(valid) => piece.put(extent, runs.zip(valid), |out, (run, valid)| {
+            None => piece.put(extent, self.array.runs(rows), |out, run| put(out, run, self.tag)),
+            Some(valid) => piece.put(extent, self.array.nullable_runs(rows, valid), |out, (run, valid)| {
                 // The length of what stands under a NULL means nothing.
                 let length = select_unpredictable(valid, run.length, 0);
                 let end = put(out, Run { length, ..run }, tag_if(valid, self.tag));
@@ -237,7 +264,9 @@ impl<A: ByteArray> Bytes<A> {
         let views = views[rows.clone()].iter();
         match self.nulls.bits(&rows) {
             None => piece.put(extent, views, |out, &view| put(out, view, true)),
-            Some(valid) => piece.put(extent, views.zip(valid), |out, (&view, valid)| put(out, view, valid)),
+            Some(valid) => {
+                piece.put(extent, views.zip(valid), |out, (&view, valid)| put(out, view_if(valid, view), valid))
+            }
         }
     }
 }
@@ -257,15 +286,12 @@ impl<A: ByteArray> Encode for Bytes<A> {
     }
 
     fn extent(&self, rows: Range<usize>) -> Extent {
-        // Bits that any length has, and in which any two differ: a bound for less than a maximum takes.
-        let mut lengths = self.array.lengths(rows.clone());
-        let first = lengths.next().unwrap_or(0);
-        let (bits, differing) =
-            lengths.fold((first, 0), |(bits, differing), length| (bits | length, differing | (length ^ first)));
-        let bound = HEAD + bits as usize;
         match self.nulls.bits(&rows) {
-            None if differing == 0 => Extent::Constant(bound),
-            _ => Extent::UpTo(bound),
+            None => match bound(self.array.lengths(rows)) {
+                (length, true) => Extent::Constant(HEAD + length),
+                (bound, false) => Extent::UpTo(HEAD + bound),
+            },
+            Some(valid) => Extent::UpTo(HEAD + bound(self.array.nullable_lengths(rows, valid)).0),
         }
     }
 
@@ -278,6 +304,17 @@ impl<A: ByteArray> Encode for Bytes<A> {
             _ => self.write_runs(rows, extent, piece, |out, run, tag| put_bytes(tag, run.bytes(), out)),
         }
     }
+}
+
+/// What none of `lengths` exceeds, and whether all of them are that.
+#[inline(always)]
+fn bound(lengths: impl Iterator<Item = u32> + Clone) -> (usize, bool) {
+    // Bits that any of them has, and in which any two differ: found for less than a maximum, and less than twice as large.
+    let first = lengths.clone().next().unwrap_or(0);
+    let (bits, differing) =
+        lengths.clone().fold((0, 0), |(bits, differing), length| (bits | length, differing | (length ^ first)));
+    let bound = if bits < 1 << 12 { bits } else { lengths.max().unwrap_or(0) };
+    (bound as usize, differing == 0)
 }
 
 #[inline]
