@@ -79,9 +79,10 @@ pub struct Alike<'a> {
 
 /// Compares bytes, and cancels what agrees. None: nothing does, or nothing can be said.
 pub async fn identical(source: &Opened, target: &Opened, alike: &Alike<'_>) -> Result<Option<Identical>> {
-    match (&source.csv, &target.csv) {
-        (Some(_), Some(_)) => csv_records(source, target, alike).await,
-        _ => row_groups(source, target, &alike.columns).await,
+    match (source.connector, target.connector) {
+        ("csv", "csv") => csv_records(source, target, alike).await,
+        ("parquet", "parquet") => row_groups(source, target, &alike.columns).await,
+        _ => Ok(None),
     }
 }
 

@@ -34,12 +34,12 @@ use datafusion::parquet::file::metadata::ParquetMetaData;
 use datafusion::prelude::SessionContext;
 use serde::Serialize;
 
+use self::csv::CsvFiles;
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::Progress;
 use crate::project::model::{Connector, Dataset, Files};
 pub use identical::{Alike, Identical, identical};
 pub use order::KeyOrder;
-use self::csv::CsvFiles;
 use pin::PinnedStore;
 use table::{FilesTable, Parts};
 

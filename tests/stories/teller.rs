@@ -63,7 +63,7 @@ fn run(tieout: &Tieout, story: &Story, strategy: &str) -> Told {
     let dir = tieout.dir().to_string_lossy().into_owned();
     if let Some(error) = summary.get("error") {
         assert_eq!(finished.code, Some(2), "{}", story.name);
-        assert_ne!(error["kind"], "internal", "{error:#}");
+        assert_ne!(error["kind"], "internal", "`{}` by {strategy}: {error:#}\n{}", story.name, finished.stderr);
         let mut found = format!("error {}: {}\n", text(&error["kind"]), text(&error["message"]));
         if let Some(hint) = error["hint"].as_str() {
             found.push_str(&format!("hint: {hint}\n"));
