@@ -140,3 +140,30 @@ pub struct TypeDiffers {
     #[serde(flatten)]
     pub types: BySide<String>,
 }
+
+/// What a run that stopped at a limit had verified. Together the segments are all rows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Coverage {
+    /// `max_time`, `max_divergences` or `max_bytes`.
+    pub stopped_by: &'static str,
+    pub segments: Vec<Segment>,
+}
+
+/// A set of rows chosen by their key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Segment {
+    pub by: Segments,
+    /// The bounds; none: open. A key's `from` is not part of the segment, its `to` is; of key hashes (16 hexadecimal
+    /// digits) it is the other way round.
+    pub from: Option<String>,
+    pub to: Option<String>,
+    /// Every row of it was compared, and what disagrees was reported.
+    pub verified: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Segments {
+    Key,
+    KeyHash,
+}

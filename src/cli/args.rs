@@ -7,7 +7,7 @@ use std::sync::Arc;
 use clap::{ArgAction, ValueEnum, ValueHint};
 
 use crate::cli::size;
-use crate::engine::{Limits, Strategy};
+use crate::engine::{BudgetLimits, Limits, Strategy};
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::Progress;
 use crate::project;
@@ -46,6 +46,18 @@ pub struct OutputArgs {
     /// Prove equality value by value instead of by 128-bit digests
     #[arg(long, value_name = "G", value_parser = ["exact"], help_heading = "Comparison")]
     pub guarantee: Option<String>,
+    /// Remember the digests of files here, so that a later run reads only what is new: a folder or a URL
+    #[arg(long, value_name = "DIR|URL", value_hint = ValueHint::DirPath, help_heading = "Comparison")]
+    pub cache: Option<String>,
+    /// Stop in order after this time, e.g. 30s or 10m; what was verified by then is told
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, help_heading = "Limits")]
+    pub max_time: Option<std::time::Duration>,
+    /// Stop once so many divergences are found
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Limits")]
+    pub max_divergences: Option<u64>,
+    /// Stop once so many bytes are read, e.g. 10GB
+    #[arg(long, value_name = "SIZE", value_parser = size::parse, help_heading = "Limits")]
+    pub max_bytes: Option<u64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -99,6 +111,8 @@ impl EngineArgs {
             limit: 0,
             out: None,
             progress: Arc::new(Progress::default()),
+            cache: None,
+            budget: BudgetLimits::default(),
         }
     }
 }
@@ -115,6 +129,8 @@ impl OutputArgs {
             guarantee: self.guarantee.as_ref().map(|_| Guarantee::Exact),
             limit: self.limit,
             out: self.out.clone().or_else(|| out.map(str::to_string)),
+            cache: self.cache.clone(),
+            budget: BudgetLimits { time: self.max_time, divergences: self.max_divergences, bytes: self.max_bytes },
             ..engine.options()
         })
     }

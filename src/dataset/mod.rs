@@ -150,6 +150,16 @@ impl Opened {
         }
     }
 
+    /// A table of the inputs of these numbers. `by_file`: with a partition each.
+    pub fn of_files(&self, numbers: &[usize], by_file: bool) -> Arc<dyn TableProvider> {
+        Arc::new(self.files.of_files(numbers, by_file))
+    }
+
+    /// How a file becomes rows: the connector with its options, and the columns as all files together have them.
+    pub fn reading(&self) -> String {
+        format!("{} {:?} {:?}", self.connector, self.table.schema(), self.csv.as_ref().map(|csv| csv.options()))
+    }
+
     /// Bytes of all files, as stored.
     pub fn bytes(&self) -> u64 {
         self.inputs.iter().map(|input| input.size).sum()

@@ -58,6 +58,8 @@ pub(super) struct FilesTable {
     schema: SchemaRef,
     files: Vec<PartitionedFile>,
     rows: Option<u64>,
+    /// A partition a file, in their order.
+    by_file: bool,
 }
 
 impl std::fmt::Debug for FilesTable {
@@ -69,7 +71,7 @@ impl std::fmt::Debug for FilesTable {
 impl FilesTable {
     pub(super) fn new(parts: &Parts, source: Arc<dyn FileSource>, rows: Option<u64>) -> Self {
         let schema = Arc::clone(source.table_schema().table_schema());
-        Self { store: Arc::clone(&parts.store), source, schema, files: parts.partitioned_files(), rows }
+        Self { store: Arc::clone(&parts.store), source, schema, files: parts.partitioned_files(), rows, by_file: false }
     }
 
     pub(super) fn files(&self) -> &[PartitionedFile] {
@@ -89,6 +91,13 @@ impl FilesTable {
     /// A table of some of the files, or of parts of them.
     pub(super) fn with_files(&self, files: Vec<PartitionedFile>, rows: Option<u64>) -> Self {
         Self { files, rows, ..self.clone() }
+    }
+
+    /// A table of the files of these numbers. `by_file`: it is scanned with a partition a file, in this order, as long as
+    /// the session does not distribute work anew.
+    pub(super) fn of_files(&self, numbers: &[usize], by_file: bool) -> Self {
+        let files = numbers.iter().map(|&number| self.files[number].clone()).collect();
+        Self { files, rows: None, by_file, ..self.clone() }
     }
 
     /// Only the number of rows: minima and maxima of footers can be wrong, and an aggregate that is answered from
@@ -133,7 +142,10 @@ impl TableProvider for FilesTable {
             return Ok(Arc::new(EmptyExec::new(Arc::new(self.schema.project(&columns)?))));
         }
         let partitions = state.config_options().execution.target_partitions;
-        let groups = FileGroup::new(self.files.clone()).split_files(partitions.max(1));
+        let groups = match self.by_file {
+            true => self.files.iter().map(|file| FileGroup::new(vec![file.clone()])).collect(),
+            false => FileGroup::new(self.files.clone()).split_files(partitions.max(1)),
+        };
         let config = FileScanConfigBuilder::new(self.store.url().clone(), Arc::clone(&self.source))
             .with_file_groups(groups)
             .with_statistics(self.table_statistics())

@@ -39,12 +39,29 @@ fn as_text<S: serde::Serializer>(strategy: &Strategy, serializer: S) -> Result<S
     serializer.serialize_str(strategy.as_str())
 }
 
-/// `forced`: asked for by the user. `exact`: equality must be proven by value.
-pub fn choose(plan: &MatchPlan, forced: Option<Strategy>, exact: bool, threads: usize) -> Choice {
+/// What is asked of the planner.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Wish {
+    /// Asked for by the user.
+    pub strategy: Option<Strategy>,
+    /// Equality must be proven by value.
+    pub exact: bool,
+    /// Digests are remembered.
+    pub cache: bool,
+    pub threads: usize,
+}
+
+pub fn choose(plan: &MatchPlan, wish: Wish) -> Choice {
+    let Wish { strategy: forced, exact, cache, threads } = wish;
     let estimate = BySide::new(estimate(plan, Side::Source), estimate(plan, Side::Target));
     let chosen = |strategy, why: &str, rejected| Choice { strategy, why: why.to_string(), rejected, estimate };
     if let Some(strategy) = forced {
         return chosen(strategy, "asked for by --strategy", Vec::new());
+    }
+    if cache && !exact && Side::BOTH.into_iter().all(|side| plan.sides.get(side).opened.is_some()) {
+        let rejected = [Strategy::Bytes, Strategy::Merge]
+            .map(|strategy| Rejected { strategy, why: "it leaves nothing behind that could be remembered".into() });
+        return chosen(Strategy::Digest, "--cache remembers the digests of files", rejected.into());
     }
     if let Some(why) = may_be_identical(plan).filter(|_| !exact) {
         let rejected = [Strategy::Merge, Strategy::Digest]

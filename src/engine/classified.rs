@@ -14,7 +14,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::rule::plan::MatchPlan;
 use crate::rule::sql::field::{self, column};
 use crate::side::{BySide, Side};
-use crate::verdict::{ColumnCounts, Guarantee, Kind, RowCounts};
+use crate::verdict::{ColumnCounts, Coverage, Guarantee, Kind, RowCounts};
 
 /// A batch of the classifying statement, its columns found.
 pub struct Classified {
@@ -54,6 +54,8 @@ pub struct Counts {
     /// The strategy that came to the end: another than the one that began, where rows are not in order.
     pub strategy: Strategy,
     pub guarantee: Guarantee,
+    /// Set where a limit stopped the comparison: then only a part is counted.
+    pub coverage: Option<Coverage>,
     /// Why it is another.
     pub why: Option<String>,
 }
@@ -71,6 +73,7 @@ impl Counts {
             repeated_keys: 0,
             strategy,
             guarantee: strategy.guarantee(),
+            coverage: None,
             why: None,
         }
     }
@@ -133,6 +136,12 @@ impl Counts {
         }
         self.near_pairs += 1;
         None
+    }
+
+    /// Of a comparison that stopped: `equal` rows of the source were proven equal.
+    pub fn stopped(&mut self, coverage: Coverage, equal: u64) {
+        self.coverage = Some(coverage);
+        self.rows.equal = equal + self.near_pairs;
     }
 
     /// Conservation: what is not left over must be the same multiset of rows on both sides, by number and by checksum.

@@ -30,7 +30,18 @@ use crate::side::{BySide, Side};
 const LOT: usize = 8192;
 
 impl Comparison {
-    pub(super) async fn classify(&self, spool: Spool, rest: &Rest, counts: &mut Counts) -> Result<()> {
+    /// `verified`: by bucket, set for those that are classified. `finish`: whatever time or bytes it takes. Returns the
+    /// limit that stopped it.
+    pub(super) async fn classify(
+        &self,
+        spool: Spool,
+        rest: &Rest,
+        counts: &mut Counts,
+        verified: &mut [bool],
+        finish: bool,
+    ) -> Result<Option<&'static str>> {
+        let budget = &self.engine.budget;
+        let reached = || if finish { None } else { budget.reached() };
         let mut groups = spool.into_groups(self.engine.memory / GROUP_SHARE)?;
         counts.spilled_bytes += groups.spilled_bytes();
         let schemas = BySide::new(groups.schema(Side::Source), groups.schema(Side::Target));
@@ -42,6 +53,10 @@ impl Comparison {
         while let Some(group) = groups.next_group()? {
             let Some(pairing) = &pairing else {
                 self.classify_by_sql(group, &schemas, rest, counts).await?;
+                if let Some(by) = reached() {
+                    return Ok(Some(by));
+                }
+                verified[groups.buckets()].fill(true);
                 continue;
             };
             let mut sides = Vec::new();
@@ -53,7 +68,29 @@ impl Comparison {
             let windows = BySide::new(&sides[0], &sides[1]);
             for zipped in zip_whole(windows)? {
                 self.tell(pairing, windows, zipped, rest, counts).await?;
+                if let Some(by) = reached() {
+                    return Ok(Some(by));
+                }
             }
+            verified[groups.buckets()].fill(true);
+        }
+        Ok(None)
+    }
+
+    /// Counts a batch of the classifying statement's shape, and sends on what disagrees: no more than may still be found.
+    async fn take(&self, batch: RecordBatch, rest: &Rest, counts: &mut Counts) -> Result<()> {
+        let budget = &self.engine.budget;
+        let mut from = 0;
+        while from < batch.num_rows() {
+            let left = budget.divergences_left().map_or(usize::MAX, |left| usize::try_from(left).unwrap_or(usize::MAX));
+            let lot = batch.slice(from, left.min(batch.num_rows() - from));
+            if lot.num_rows() == 0 {
+                return Ok(());
+            }
+            from += lot.num_rows();
+            let divergences = counts.take(&Classified::new(&self.plan, lot)?)?;
+            budget.add_divergences(divergences.num_rows() as u64);
+            rest.send(&divergences).await?;
         }
         Ok(())
     }
@@ -73,8 +110,7 @@ impl Comparison {
         let told: Vec<(Option<u32>, Option<u32>)> = pairs.chain(alone).collect();
         let batches = BySide::new(&windows.source.batch, &windows.target.batch);
         for lot in told.chunks(LOT) {
-            let classified = Classified::new(&self.plan, pairing.classify(batches, lot)?)?;
-            rest.send(&counts.take(&classified)?).await?;
+            self.take(pairing.classify(batches, lot)?, rest, counts).await?;
         }
         if zipped.groups.is_empty() {
             return Ok(());
@@ -108,7 +144,7 @@ impl Comparison {
         }
         let mut stream = ctx.sql(&classify_sql(&self.plan)?).await?.execute_stream().await?;
         while let Some(batch) = stream.next().await.transpose()? {
-            rest.send(&counts.take(&Classified::new(&self.plan, batch)?)?).await?;
+            self.take(batch, rest, counts).await?;
         }
         Ok(())
     }

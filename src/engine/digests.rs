@@ -12,7 +12,7 @@ use crate::side::BySide;
 /// Key hash, then the digest's high and low half: ordered by key hash, then by digest.
 type Entry = [u64; 3];
 
-const ENTRY_BYTES: usize = size_of::<Entry>();
+pub const ENTRY_BYTES: usize = size_of::<Entry>();
 /// A partition grows by pieces of this many rows.
 const PIECE: usize = 4096;
 
@@ -57,6 +57,8 @@ pub struct Digests {
     /// Bytes that may stay in memory, so that comparing finds room beside it.
     limit: usize,
     pub tally: Tally,
+    /// Rows are missing: a limit was reached.
+    pub stopped: bool,
 }
 
 impl Digests {
@@ -70,6 +72,7 @@ impl Digests {
             reservation: consumer.register(&runtime.memory_pool),
             limit,
             tally: Tally::default(),
+            stopped: false,
         }
     }
 
@@ -121,6 +124,41 @@ impl Digests {
         Ok(())
     }
 
+    /// Takes entries in as `sorted_bytes` gives them; a part of one at the end is left out.
+    pub fn push_bytes(&mut self, runtime: &RuntimeEnv, bytes: &[u8]) -> Result<()> {
+        for [hash, high, low] in bytes.as_chunks::<ENTRY_BYTES>().0.iter().map(entry) {
+            self.push(runtime, hash, u128::from(high) << 64 | u128::from(low))?;
+        }
+        Ok(())
+    }
+
+    pub fn partitions(&self) -> usize {
+        self.partitions.len()
+    }
+
+    /// The entries of a partition, in order: three little endian integers each.
+    pub fn sorted_bytes(&self, partition: usize) -> Result<Vec<u8>> {
+        let mut entries = Vec::with_capacity(self.partition_rows(partition));
+        self.collect(partition, &mut entries)?;
+        entries.sort_unstable();
+        let mut bytes = Vec::with_capacity(entries.len() * ENTRY_BYTES);
+        entries.iter().flatten().for_each(|word| bytes.extend_from_slice(&word.to_le_bytes()));
+        Ok(bytes)
+    }
+
+    /// Whether any row may be one of the suspects.
+    pub fn holds_any(&self, suspects: &Suspects) -> Result<bool> {
+        let mut entries = Vec::new();
+        for partition in 0..self.partitions.len() {
+            entries.clear();
+            self.collect(partition, &mut entries)?;
+            if entries.iter().any(|entry| suspects.may_contain(entry[0])) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     pub fn spilled_bytes(&self) -> u64 {
         self.spilled.as_ref().map_or(0, SegmentFile::len)
     }
@@ -135,13 +173,15 @@ impl Digests {
         let Some(file) = &self.spilled else { return Ok(()) };
         for segment in file.read(partition) {
             let segment = segment?;
-            into.extend(segment.as_chunks::<ENTRY_BYTES>().0.iter().map(|bytes| {
-                let words = bytes.as_chunks::<8>().0;
-                [u64::from_le_bytes(words[0]), u64::from_le_bytes(words[1]), u64::from_le_bytes(words[2])]
-            }));
+            into.extend(segment.as_chunks::<ENTRY_BYTES>().0.iter().map(entry));
         }
         Ok(())
     }
+}
+
+fn entry(bytes: &[u8; ENTRY_BYTES]) -> Entry {
+    let words = bytes.as_chunks::<8>().0;
+    [u64::from_le_bytes(words[0]), u64::from_le_bytes(words[1]), u64::from_le_bytes(words[2])]
 }
 
 /// What comparing the digests found.
@@ -165,7 +205,7 @@ impl Found {
 ///
 /// Two groups of rows under one key hash agree if they are the same multiset of digests. A key hash that two keys share
 /// can only make a suspect of rows that agree: their digests are compared, never the hash alone.
-pub fn compare(runtime: &RuntimeEnv, sides: &BySide<Vec<Digests>>, suspects: &Suspects) -> Result<Found> {
+pub fn compare(runtime: &RuntimeEnv, sides: &BySide<Vec<&Digests>>, suspects: &Suspects) -> Result<Found> {
     let partitions = sides.source.iter().chain(&sides.target).map(|d| d.partitions.len()).max().unwrap_or(0);
     let workers = std::thread::available_parallelism().map_or(1, |n| n.get()).min(partitions.max(1));
     let results: Vec<Result<Found>> = std::thread::scope(|scope| {
@@ -193,15 +233,15 @@ pub fn compare(runtime: &RuntimeEnv, sides: &BySide<Vec<Digests>>, suspects: &Su
 }
 
 fn compare_partition(
-    sides: &BySide<Vec<Digests>>,
+    sides: &BySide<Vec<&Digests>>,
     partition: usize,
     suspects: &Suspects,
     reservation: &MemoryReservation,
 ) -> Result<Found> {
-    let rows = |digests: &[Digests]| digests.iter().map(|d| d.partition_rows(partition)).sum::<usize>();
+    let rows = |digests: &[&Digests]| digests.iter().map(|d| d.partition_rows(partition)).sum::<usize>();
     let bytes = (rows(&sides.source) + rows(&sides.target)) * ENTRY_BYTES;
     reservation.try_resize(bytes)?;
-    let load = |digests: &[Digests]| -> Result<Vec<Entry>> {
+    let load = |digests: &[&Digests]| -> Result<Vec<Entry>> {
         let mut entries = Vec::with_capacity(rows(digests));
         digests.iter().try_for_each(|d| d.collect(partition, &mut entries))?;
         entries.sort_unstable();
@@ -245,7 +285,8 @@ mod tests {
 
     fn suspects_of(source: &[(u64, u128)], target: &[(u64, u128)]) -> BySide<u64> {
         let runtime = RuntimeEnv::default();
-        let sides = BySide::new(digests(&runtime, source), digests(&runtime, target));
+        let (source, target) = (digests(&runtime, source), digests(&runtime, target));
+        let sides = BySide::new(source.iter().collect(), target.iter().collect());
         compare(&runtime, &sides, &Suspects::for_rows(16)).unwrap().suspects
     }
 
@@ -278,7 +319,7 @@ mod tests {
         let mut target = Digests::new(&runtime, 64, 64 * ENTRY_BYTES * 4);
         (0..5000u64).rev().for_each(|i| target.push(&runtime, spread(i), u128::from(i / 4999)).unwrap());
         assert!(source.spilled_bytes() > 0 && target.spilled_bytes() > 0);
-        let found = compare(&runtime, &BySide::new(vec![source], vec![target]), &Suspects::for_rows(5000)).unwrap();
+        let found = compare(&runtime, &BySide::new(vec![&source], vec![&target]), &Suspects::for_rows(5000)).unwrap();
         // Row 0 alone agrees.
         assert_eq!(found, Found { suspects: BySide::new(4999, 4999), repeated: 0 });
     }

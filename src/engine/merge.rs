@@ -24,6 +24,17 @@ pub enum Merged {
         /// Keys that stand more than once on a side.
         repeated: u64,
     },
+    /// A limit was reached.
+    Stopped {
+        open: Open,
+        /// Rows of each side that were zipped.
+        rows: BySide<u64>,
+        equal: u64,
+        repeated: u64,
+        by: &'static str,
+        /// The last key that was zipped, as text.
+        last: Option<String>,
+    },
     Broken {
         open: Open,
         /// Rows of each side that were in order.
@@ -65,6 +76,17 @@ impl Cursor {
         Ok(true)
     }
 
+    /// Rows zipped so far.
+    fn zipped(&self) -> u64 {
+        let waiting = self.window.as_ref().map_or(0, |window| window.rows() - self.at);
+        self.rows - waiting as u64
+    }
+
+    /// The window and row that was zipped last, if it is at hand.
+    fn last(&self) -> Option<(&Window, usize)> {
+        Some((self.window.as_ref()?, self.at.checked_sub(1)?))
+    }
+
     fn into_rest(self) -> (Vec<RecordBatch>, Batches) {
         let left = self.window.filter(|window| self.at < window.rows());
         let left = left.map(|window| window.batch.slice(self.at, window.rows() - self.at));
@@ -74,7 +96,14 @@ impl Cursor {
 }
 
 /// `limit`: bytes that the rows of one key may take.
-pub async fn merge(shapes: &BySide<Shape>, batches: BySide<Batches>, limit: usize, mut open: Open) -> Result<Merged> {
+/// `reached`: given the rows that are open, the limit that ends it.
+pub async fn merge(
+    shapes: &BySide<Shape>,
+    batches: BySide<Batches>,
+    limit: usize,
+    mut open: Open,
+    reached: impl Fn(u64) -> Option<&'static str>,
+) -> Result<Merged> {
     let cursor = |shape: &Shape, batches| Cursor {
         ordered: Ordered::new(shape.clone(), batches, limit),
         window: None,
@@ -84,7 +113,7 @@ pub async fn merge(shapes: &BySide<Shape>, batches: BySide<Batches>, limit: usiz
     };
     let mut source = cursor(&shapes.source, batches.source);
     let mut target = cursor(&shapes.target, batches.target);
-    let (mut equal, mut repeated) = (0, 0);
+    let (mut equal, mut repeated, mut told) = (0, 0, 0);
     let broken = loop {
         if !source.fill().await? {
             break Side::Source;
@@ -113,11 +142,29 @@ pub async fn merge(shapes: &BySide<Shape>, batches: BySide<Batches>, limit: usiz
         };
         equal += zipped.equal;
         repeated += zipped.repeated;
+        told += (zipped.pairs.len() + zipped.only.source.len() + zipped.only.target.len()) as u64;
         keep(&mut open, &zipped, BySide::new(source.window.as_ref(), target.window.as_ref()))?;
+        if let Some(by) = reached(told) {
+            let last = last_key(&source, &target)?;
+            let rows = BySide::new(source.zipped(), target.zipped());
+            return Ok(Merged::Stopped { open, rows, equal, repeated, by, last });
+        }
     };
     let rows = BySide::new(source.rows, target.rows);
     let rest = BySide::new(source.into_rest(), target.into_rest());
     Ok(Merged::Broken { open, rows, equal, repeated, rest, side: broken })
+}
+
+/// The greater of the keys that were zipped last.
+fn last_key(source: &Cursor, target: &Cursor) -> Result<Option<String>> {
+    let last = match (source.last(), target.last()) {
+        (Some((s, at)), Some((t, there))) => match s.comparator(t)?.compare(at, there).is_ge() {
+            true => Some((s, at)),
+            false => Some((t, there)),
+        },
+        (one, other) => one.or(other),
+    };
+    last.map(|(window, row)| window.key_text(row)).transpose()
 }
 
 /// What zipping left open is taken out of its windows.

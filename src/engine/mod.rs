@@ -2,7 +2,9 @@
 //!
 //! `engine` knows plans and batches; it does not know YAML, outputs or terminals.
 
+mod budget;
 mod bytes;
+mod cache;
 pub mod catalog;
 mod choice;
 pub mod classified;
@@ -14,6 +16,7 @@ mod ordered;
 mod pairs;
 mod planner;
 mod reconcile;
+mod remembered;
 mod segments;
 mod session;
 mod spool;
@@ -36,17 +39,20 @@ use crate::error::{Error, ErrorKind};
 use crate::progress::Progress;
 use crate::verdict::Guarantee;
 
+pub use budget::{Budget, BudgetLimits};
+pub use cache::Cache;
 pub use catalog::Catalog;
-pub use choice::{Choice, Estimate, Rejected, choose};
+pub use choice::{Choice, Estimate, Rejected, Wish, choose};
 pub use operator::{Emit, ReconcileExec};
 pub use session::{Limits, default_memory};
 
 /// How rows are compared. All strategies give the same divergences.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum Strategy {
     /// The full outer join of the portable SQL over all rows: the oracle.
     Join,
     /// One scan for digests of 24 bytes a row, one for the rows that may differ.
+    #[default]
     Digest,
     /// Both sides zipped in key order.
     Merge,
@@ -102,11 +108,19 @@ pub struct Engine {
     pub threads: usize,
     /// See [`Limits::hash_mask`].
     pub hash_mask: u64,
+    /// Where digests are remembered, if they are.
+    pub cache: Option<Arc<Cache>>,
+    pub budget: Budget,
     /// Values for the placeholders `$name`.
     pub params: HashMap<String, ScalarAndMetadata>,
 }
 
 impl Engine {
+    /// What is asked of the planner.
+    pub fn wish(&self, strategy: Option<Strategy>, exact: bool) -> Wish {
+        Wish { strategy, exact, cache: self.cache.is_some(), threads: self.threads }
+    }
+
     /// Plans a query; statements that would change anything are refused. Placeholders get their values.
     pub async fn sql(&self, sql: &str) -> DataFusionResult<DataFrame> {
         self.sql_in(&self.ctx, sql).await

@@ -24,6 +24,14 @@ impl Engine {
         emit: Emit,
     ) -> Result<ReconcileExec> {
         let suspects = Arc::new(Known::default());
+        if let (Strategy::Digest, Some(cache)) = (strategy, &self.cache)
+            && let Some((remembered, inputs)) = self.remembered(plan, cache, &suspects).await?
+        {
+            let (engine, plan) = (self.clone(), plan.clone());
+            let comparison =
+                Comparison { engine, plan, strategy, exact, cancelled: 0, remembered: Some(remembered), suspects };
+            return Ok(ReconcileExec::new(comparison, inputs, emit));
+        }
         let cancelled = match strategy {
             Strategy::Bytes => self.cancel(plan).await?,
             _ => None,
@@ -37,7 +45,7 @@ impl Engine {
         let source = self.input([scanned, fetched], Side::Source, strategy, &suspects).await?;
         let target = self.input([scanned, fetched], Side::Target, strategy, &suspects).await?;
         let cancelled = cancelled.as_ref().map_or(0, |cancelled| cancelled.rows);
-        let comparison = Comparison { engine: self.clone(), plan: plan.clone(), strategy, exact, cancelled, suspects };
+        let comparison = Comparison { engine: self.clone(), plan: plan.clone(), strategy, exact, cancelled, remembered: None, suspects };
         Ok(ReconcileExec::new(comparison, BySide::new(source, target), emit))
     }
 
@@ -61,19 +69,26 @@ impl Engine {
         };
         let fetch = match strategy {
             Strategy::Join => None,
-            _ => {
-                // Columns beside the key are decoded only for rows that pass.
-                let ctx = self.session_with(|mut config| {
-                    config.options_mut().execution.parquet.pushdown_filters = true;
-                    config
-                });
-                Some(self.physical(&ctx, &digested_sql(fetched, side, true)?, Some(suspects)).await?)
-            }
+            _ => Some(self.fetch(fetched, side, suspects).await?),
         };
         Ok(Input { scan, fetch })
     }
 
-    async fn physical(
+    /// Reads the rows of suspects. Columns beside the key are decoded only for rows that pass.
+    pub(super) async fn fetch(
+        &self,
+        plan: &MatchPlan,
+        side: Side,
+        suspects: &Arc<Known>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let ctx = self.session_with(|mut config| {
+            config.options_mut().execution.parquet.pushdown_filters = true;
+            config
+        });
+        self.physical(&ctx, &digested_sql(plan, side, true)?, Some(suspects)).await
+    }
+
+    pub(super) async fn physical(
         &self,
         ctx: &SessionContext,
         sql: &str,
@@ -90,7 +105,7 @@ impl Engine {
         Ok(frame.create_physical_plan().await?)
     }
 
-    fn session_with(&self, change: impl FnOnce(SessionConfig) -> SessionConfig) -> SessionContext {
+    pub(super) fn session_with(&self, change: impl FnOnce(SessionConfig) -> SessionConfig) -> SessionContext {
         let mut state = self.ctx.state();
         *state.config_mut() = change(self.ctx.copied_config());
         SessionContext::new_with_state(state)

@@ -14,10 +14,12 @@ use datafusion::physical_plan::{ExecutionPlan, execute_stream_partitioned};
 use futures::TryStreamExt;
 use tokio::sync::mpsc;
 
+use crate::engine::budget::{by_hash, by_key, nothing};
 use crate::engine::classified::Counts;
 use crate::engine::digests::{Digests, Found, Tally, compare, digest_of};
 use crate::engine::merge::Merged;
 use crate::engine::operator::{Input, Rest};
+use crate::engine::remembered::{Remembered, files_with_suspects};
 use crate::engine::spool::Spool;
 use crate::engine::suspects::{Known, Suspects};
 use crate::engine::window::Shape;
@@ -26,7 +28,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::rule::plan::MatchPlan;
 use crate::side::{BySide, Side};
 use crate::sql::{digest_array, key_hashes, row_digests};
-use crate::verdict::Guarantee;
+use crate::verdict::{Coverage, Guarantee};
 
 /// What a side's rows are followed by where they are spooled.
 pub const HASH: &str = "#hash";
@@ -45,6 +47,8 @@ pub struct Comparison {
     pub exact: bool,
     /// Rows of each side that were found to be the same bytes, and are not scanned.
     pub cancelled: u64,
+    /// Files whose digests are remembered, or will be.
+    pub remembered: Option<Remembered>,
     /// What the plans that fetch ask.
     pub suspects: Arc<Known>,
 }
@@ -56,15 +60,21 @@ impl fmt::Display for Comparison {
 }
 
 /// What was scanned, and what is known of it.
+#[derive(Default)]
 pub struct Scanned {
     /// All rows of each side; the checksum is of those that have a digest.
     pub tally: BySide<Tally>,
     /// Rows that may differ, and their tally.
     pub open: Option<(Spool, BySide<Tally>)>,
     /// The same, still to be fetched.
-    pub suspects: Option<Suspects>,
+    pub suspects: Option<Arc<Suspects>>,
+    /// The files that they are in, by number, where that is known.
+    pub files: Option<BySide<Vec<usize>>>,
     pub repeated_keys: u64,
     pub spilled_bytes: u64,
+    /// Rows of the source that are proven equal, and the limit that stopped the scan before its end.
+    pub equal: u64,
+    pub stopped: Option<Coverage>,
     /// The strategy that came to the end.
     pub strategy: Strategy,
     /// Why another strategy came to the end than began.
@@ -78,8 +88,11 @@ impl Scanned {
             tally,
             open: Some((spool, tally)),
             suspects: None,
+            files: None,
             repeated_keys: 0,
             spilled_bytes: 0,
+            equal: 0,
+            stopped: None,
             strategy: Strategy::Join,
             why: None,
         }
@@ -97,7 +110,9 @@ impl Comparison {
         };
         for side in Side::BOTH {
             scanned.tally.get_mut(side).rows += self.cancelled;
-            self.check_metadata(side, scanned.tally.get(side).rows)?;
+            if scanned.stopped.is_none() {
+                self.check_metadata(side, scanned.tally.get(side).rows)?;
+            }
         }
         let mut counts = Counts::new(&self.plan, scanned.tally, scanned.strategy);
         counts.repeated_keys = scanned.repeated_keys;
@@ -107,20 +122,39 @@ impl Comparison {
             // All rows are the same bytes.
             counts.guarantee = Guarantee::Exact;
         }
+        // Segments that nothing more needs to be known of.
+        let mut verified = vec![scanned.suspects.is_some(); BUCKETS];
         let open = match (scanned.open, scanned.suspects) {
             (_, Some(suspects)) => {
-                self.suspects.set(Arc::new(suspects));
-                let fetch = inputs.try_map(|_, input| input.fetch.clone().ok_or_else(no_fetch))?;
+                verified = suspects.marked(BUCKETS).into_iter().map(|marked| !marked).collect();
+                self.suspects.set(suspects);
+                let fetch = match scanned.files {
+                    Some(files) => self.fetch_from(files, &inputs).await?,
+                    None => inputs.try_map(|_, input| input.fetch.clone().ok_or_else(no_fetch))?,
+                };
                 Some(self.spool(&fetch, &context, false).await?)
             }
             (open, None) => open,
         };
         let mut passed = BySide::default();
+        let mut stopped = scanned.stopped;
         if let Some((spool, tally)) = open {
             passed = tally;
-            self.classify(spool, rest, &mut counts).await?;
+            // What a limit has stopped already is brought to its end.
+            let by = match stopped.is_some() {
+                true => None,
+                false => self.engine.budget.reached(),
+            };
+            let by = match by {
+                Some(by) => Some(by),
+                None => self.classify(spool, rest, &mut counts, &mut verified, stopped.is_some()).await?,
+            };
+            stopped = stopped.or(by.map(|by| by_hash(by, &verified)));
         }
-        counts.conserved(passed)?;
+        match stopped {
+            Some(coverage) => counts.stopped(coverage, scanned.equal),
+            None => counts.conserved(passed)?,
+        }
         Ok(counts)
     }
 
@@ -131,15 +165,27 @@ impl Comparison {
     }
 
     async fn scan_digests(&self, inputs: &BySide<Input>, context: &Arc<TaskContext>) -> Result<Scanned> {
-        let mut sides = BySide::<Vec<Digests>>::default();
+        if let Some(remembered) = &self.remembered {
+            let files = self.scan_files(remembered, inputs, context).await?;
+            return self.compare_digests(files, true).await;
+        }
+        let mut sides = BySide::<Vec<(usize, Digests)>>::default();
         for side in Side::BOTH {
             let streams = execute_stream_partitioned(inputs.get(side).scan.clone(), context.clone())?;
             let parts = streams.len();
             let collect = |stream| collect_digests(self.engine.clone(), stream, self.digests(parts));
             let tasks: Vec<_> = streams.into_iter().map(collect).collect();
-            *sides.get_mut(side) = join_all(tasks).await.map_err(|error| error.context("side", side.as_str()))?;
+            let digests = join_all(tasks).await.map_err(|error| error.context("side", side.as_str()))?;
+            *sides.get_mut(side) = digests.into_iter().enumerate().collect();
         }
-        self.compare_digests(sides).await
+        self.compare_digests(sides, false).await
+    }
+
+    /// How far digests came when a limit was reached.
+    fn stopped_scan(&self, sides: &BySide<Vec<(usize, Digests)>>, tally: BySide<Tally>) -> Option<Scanned> {
+        let stopped = sides.source.iter().chain(&sides.target).any(|(_, digests)| digests.stopped);
+        let by = self.engine.budget.reached().filter(|_| stopped)?;
+        Some(Scanned { tally, stopped: Some(nothing(by)), strategy: self.strategy, ..Scanned::default() })
     }
 
     /// `merge`, and what it could not zip by digests.
@@ -156,7 +202,17 @@ impl Comparison {
         let target = batches.pop().ok_or_else(no_fetch)?;
         let source = batches.pop().ok_or_else(no_fetch)?;
         let limit = usize::try_from(self.engine.memory / GROUP_SHARE).unwrap_or(usize::MAX);
-        match crate::engine::merge::merge(&shapes, BySide::new(source, target), limit, open).await? {
+        let budget = &self.engine.budget;
+        // Where nothing is tolerated, each row that is told is a divergence.
+        let exact = self.plan.values.iter().all(|column| column.tolerance.is_none());
+        let reached = |told: u64| match budget.divergences_left() {
+            Some(left) if exact && told >= left => Some("max_divergences"),
+            _ => budget.reached(),
+        };
+        match crate::engine::merge::merge(&shapes, BySide::new(source, target), limit, open, reached).await? {
+            Merged::Stopped { open, rows, equal, repeated, by, last } => {
+                Ok(Scanned { equal, stopped: Some(by_key(by, last)), ..open.scanned(rows, repeated) })
+            }
             Merged::Whole { open, rows, repeated } => Ok(open.scanned(rows, repeated)),
             Merged::Broken { rows, side, .. } if self.exact => {
                 let row = rows.get(side) + 1;
@@ -169,7 +225,7 @@ impl Comparison {
             Merged::Broken { open, rows, equal, repeated, rest, side } => {
                 let row = rows.get(side) + 1;
                 let equal_rows = equal;
-                let mut sides = BySide::<Vec<Digests>>::default();
+                let mut sides = BySide::<Vec<(usize, Digests)>>::default();
                 let mut tasks = Vec::new();
                 let BySide { source: of_source, target: of_target } = open.into_digests();
                 for (digests, (side, rest)) in
@@ -179,9 +235,9 @@ impl Comparison {
                     tasks.push(collect_rest(self.engine.clone(), rest.0, rest.1, shape, digests));
                 }
                 let [source, target] = [tasks.remove(0), tasks.remove(0)].map(tokio::spawn);
-                sides.source.push(source.await.map_err(worker_failed)?.map_err(|e| e.context("side", "source"))?);
-                sides.target.push(target.await.map_err(worker_failed)?.map_err(|e| e.context("side", "target"))?);
-                let mut scanned = self.compare_digests(sides).await?;
+                sides.source.push((0, source.await.map_err(worker_failed)?.map_err(|e| e.context("side", "source"))?));
+                sides.target.push((0, target.await.map_err(worker_failed)?.map_err(|e| e.context("side", "target"))?));
+                let mut scanned = self.compare_digests(sides, false).await?;
                 // What was zipped before stays proven: pairs of equal rows, taken away from both sides alike, change
                 // nothing in what is left over.
                 for side in Side::BOTH {
@@ -198,17 +254,26 @@ impl Comparison {
         }
     }
 
-    async fn compare_digests(&self, sides: BySide<Vec<Digests>>) -> Result<Scanned> {
+    /// `by_file`: the digests are of files, by number, of which those that hold suspects are told.
+    async fn compare_digests(&self, sides: BySide<Vec<(usize, Digests)>>, by_file: bool) -> Result<Scanned> {
         let mut tally = BySide::<Tally>::default();
         for side in Side::BOTH {
-            sides.get(side).iter().for_each(|digests| tally.get_mut(side).merge(digests.tally));
+            sides.get(side).iter().for_each(|(_, digests)| tally.get_mut(side).merge(digests.tally));
         }
-        let spilled_bytes = sides.source.iter().chain(&sides.target).map(Digests::spilled_bytes).sum();
+        if let Some(stopped) = self.stopped_scan(&sides, tally) {
+            return Ok(stopped);
+        }
+        let spilled_bytes = sides.source.iter().chain(&sides.target).map(|(_, digests)| digests.spilled_bytes()).sum();
         let suspects = Suspects::for_rows(tally.source.rows.max(tally.target.rows));
         let runtime = self.engine.ctx.runtime_env();
-        let (suspects, found) = tokio::task::spawn_blocking(move || {
-            let found = compare(&runtime, &sides, &suspects)?;
-            Ok::<_, Error>((suspects, found))
+        let (suspects, found, files) = tokio::task::spawn_blocking(move || {
+            let refs = sides.as_ref().map(|side| side.iter().map(|(_, digests)| digests).collect::<Vec<_>>());
+            let found = compare(&runtime, &refs, &suspects)?;
+            let files = match by_file {
+                true => Some(sides.as_ref().try_map(|_, files| files_with_suspects(files, &suspects))?),
+                false => None,
+            };
+            Ok::<_, Error>((suspects, found, files))
         })
         .await
         .map_err(worker_failed)??;
@@ -216,28 +281,19 @@ impl Comparison {
         Ok(Scanned {
             tally,
             open: None,
-            suspects: (rows != BySide::new(0, 0)).then_some(suspects),
+            suspects: (rows != BySide::new(0, 0)).then(|| Arc::new(suspects)),
+            files,
             repeated_keys: repeated,
             spilled_bytes,
+            equal: tally.source.rows.saturating_sub(rows.source) + self.cancelled,
+            stopped: None,
             strategy: if self.cancelled > 0 { Strategy::Bytes } else { Strategy::Digest },
             why: None,
         })
     }
 
-    /// What one of `tasks` tasks collects in. A quarter of the memory is for the digests of both sides; what is left is
-    /// for reading and comparing them.
     fn digests(&self, tasks: usize) -> Digests {
-        let limit = usize::try_from(self.engine.memory / 8).unwrap_or(usize::MAX) / tasks.max(1);
-        Digests::new(&self.engine.ctx.runtime_env(), self.digest_partitions(), limit)
-    }
-
-    /// Enough that one partition of both sides fits beside everything else.
-    fn digest_partitions(&self) -> usize {
-        let sides = &self.plan.sides;
-        let rows = sides.source.exact_rows.unwrap_or(0) + sides.target.exact_rows.unwrap_or(0);
-        let unknown = sides.source.exact_rows.is_none() || sides.target.exact_rows.is_none();
-        let wanted = (rows * 24).div_ceil((self.engine.memory / 16).max(1 << 20));
-        wanted.max(if unknown { 256 } else { 16 }).next_power_of_two().min(4096) as usize
+        self.engine.digests(&self.plan, tasks)
     }
 
     fn new_spool(&self, schemas: BySide<SchemaRef>) -> Spool {
@@ -271,6 +327,9 @@ impl Comparison {
                     self.engine.progress.add_rows(batch.num_rows() as u64);
                 }
                 spool.push(side, batch)?;
+                if self.engine.budget.reached().is_some() {
+                    return Ok((spool, tally));
+                }
             }
             tasks.await.map_err(worker_failed)?.map_err(|error| error.context("side", side.as_str()))?;
         }
@@ -309,6 +368,24 @@ impl Comparison {
             .hint("this is no verdict; please report it")),
             _ => Ok(()),
         }
+    }
+}
+
+impl Engine {
+    /// What one of `tasks` tasks collects in. A quarter of the memory is for the digests of both sides; what is left is
+    /// for reading and comparing them.
+    pub(super) fn digests(&self, plan: &MatchPlan, tasks: usize) -> Digests {
+        let limit = usize::try_from(self.memory / 8).unwrap_or(usize::MAX) / tasks.max(1);
+        Digests::new(&self.ctx.runtime_env(), self.digest_partitions(plan), limit)
+    }
+
+    /// Enough that one partition of both sides fits beside everything else.
+    fn digest_partitions(&self, plan: &MatchPlan) -> usize {
+        let sides = &plan.sides;
+        let rows = sides.source.exact_rows.unwrap_or(0) + sides.target.exact_rows.unwrap_or(0);
+        let unknown = sides.source.exact_rows.is_none() || sides.target.exact_rows.is_none();
+        let wanted = (rows * 24).div_ceil((self.memory / 16).max(1 << 20));
+        wanted.max(if unknown { 256 } else { 16 }).next_power_of_two().min(4096) as usize
     }
 }
 
@@ -361,8 +438,11 @@ impl Open {
             tally,
             open: (passed.source.rows + passed.target.rows > 0).then_some((self.spool, passed)),
             suspects: None,
+            files: None,
             repeated_keys,
             spilled_bytes: 0,
+            equal: 0,
+            stopped: None,
             strategy: Strategy::Merge,
             why: None,
         }
@@ -380,7 +460,7 @@ fn no_fetch() -> Error {
     Error::new(ErrorKind::Internal, "a comparison has no plan to fetch rows by")
 }
 
-async fn collect_digests(
+pub async fn collect_digests(
     engine: Arc<Engine>,
     mut stream: SendableRecordBatchStream,
     mut digests: Digests,
@@ -393,6 +473,10 @@ async fn collect_digests(
             digests.push(&runtime, hash & engine.hash_mask, digest_of(digest)?)?;
         }
         engine.progress.add_rows(batch.num_rows() as u64);
+        if engine.budget.reached().is_some() {
+            digests.stopped = true;
+            break;
+        }
     }
     Ok(digests)
 }
@@ -419,6 +503,10 @@ async fn collect_rest(
         let hashes = key_hashes(&columns.0, batch.num_rows())?;
         for (hash, digest) in hashes.iter().zip(row_digests(&columns.1, batch.num_rows())?) {
             digests.push(&runtime, hash & engine.hash_mask, digest)?;
+        }
+        if engine.budget.reached().is_some() {
+            digests.stopped = true;
+            return Ok(digests);
         }
     }
 }

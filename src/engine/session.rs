@@ -7,7 +7,7 @@ use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext};
 
-use crate::engine::{Catalog, Engine};
+use crate::engine::{Budget, BudgetLimits, Catalog, Engine};
 use crate::error::Result;
 use crate::progress::Progress;
 use crate::project::model::Project;
@@ -68,6 +68,7 @@ impl Engine {
         crate::sql::register(&ctx)?;
         let catalog = Catalog::register(&ctx, project, progress.clone())?;
         let params = project.params.iter().map(|(name, value)| (name.clone(), value.clone().into())).collect();
+        let budget = Budget::start(BudgetLimits::default(), progress.clone());
         Ok(Self {
             ctx,
             catalog,
@@ -75,6 +76,8 @@ impl Engine {
             memory: limits.memory,
             threads: limits.threads,
             hash_mask: limits.hash_mask,
+            cache: None,
+            budget,
             params,
         })
     }

@@ -134,6 +134,16 @@ impl Groups {
         files.map(SegmentFile::len).sum()
     }
 
+    /// The buckets of the group that came last.
+    pub fn buckets(&self) -> std::ops::Range<usize> {
+        match self.next.checked_sub(1).and_then(|last| self.ranges.get(last)) {
+            Some(range) if !range.is_empty() => range.clone(),
+            // Nothing was spilled: one group is all.
+            Some(_) => 0..self.spool.buckets,
+            None => 0..0,
+        }
+    }
+
     pub fn schema(&self, side: Side) -> SchemaRef {
         self.spool.sides.get(side).schema.clone()
     }

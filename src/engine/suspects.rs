@@ -35,6 +35,12 @@ impl Suspects {
         all
     }
 
+    /// Whether any hash of each of `count` equal shares of all hashes is marked; `count` is a power of two.
+    pub fn marked(&self, count: usize) -> Vec<bool> {
+        let words = (self.bits.len() / count).max(1);
+        self.bits.chunks(words).map(|bits| bits.iter().any(|bits| bits.load(Relaxed) != 0)).collect()
+    }
+
     pub fn bytes(&self) -> usize {
         self.bits.len() * 8
     }

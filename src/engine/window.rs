@@ -8,6 +8,7 @@ use datafusion::arrow::compute::SortOptions;
 use datafusion::arrow::compute::kernels::cmp;
 use datafusion::arrow::datatypes::{DataType, Schema};
 use datafusion::arrow::record_batch::RecordBatch;
+use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 
 use crate::error::Result;
 use crate::rule::plan::MatchPlan;
@@ -76,6 +77,14 @@ impl Window {
 
     pub fn rows(&self) -> usize {
         self.batch.num_rows()
+    }
+
+    /// A row's key as people read it.
+    pub fn key_text(&self, row: usize) -> Result<String> {
+        let options = FormatOptions::default().with_null("NULL");
+        let cells = self.keys.iter().filter(|key| key.null_count() < key.len() || self.keys.len() == 1);
+        let texts = cells.map(|key| Ok(ArrayFormatter::try_new(key, &options)?.value(row).to_string()));
+        Ok(texts.collect::<Result<Vec<_>>>()?.join(", "))
     }
 
     /// Compares keys of two windows.

@@ -92,6 +92,11 @@ fn resolve(
         Some(text) => source.parsed(text, |value| datasets::absolute(value, &dir))?,
         None => datasets::absolute("./out", &dir)?,
     };
+    source.optional(&raw.cache, "cache")?;
+    let cache = match &raw.cache.0 {
+        Some(text) => Some(source.parsed(text, |value| datasets::absolute(value, &dir))?),
+        None => None,
+    };
     let params = params::resolve(source, &raw.params, overrides)?;
     let names: Vec<String> = params.keys().cloned().collect();
     let datasets = datasets::resolve(source, &dir, raw.datasets, &names)?;
@@ -111,6 +116,7 @@ fn resolve(
     Ok(Project {
         dir,
         output,
+        cache,
         datasets: datasets.into_iter().map(|resolved| resolved.dataset).collect(),
         rules,
         params,

@@ -17,6 +17,8 @@ pub struct Project {
     pub dir: PathBuf,
     /// Where divergence tables and run records go: a folder or a URL, absolute.
     pub output: String,
+    /// Where digests of files are remembered, if anywhere: a folder or a URL, absolute.
+    pub cache: Option<String>,
     /// By name, in the order of the file.
     pub datasets: Vec<Dataset>,
     /// In the order of the file; then the files of `queries/`, by name.

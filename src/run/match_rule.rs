@@ -33,7 +33,7 @@ impl Execution<'_> {
             batches,
         };
         let write = write_sorted(&self.engine.ctx, found, output.as_ref(), self.limit);
-        let choice = choose(plan, self.strategy, self.exact, self.engine.threads);
+        let choice = choose(plan, self.engine.wish(self.strategy, self.exact));
         tracing::info!(rule = rule.name, strategy = choice.strategy.as_str(), why = choice.why, "planned");
         let compare = self.compare(plan, &choice, assembler.clone(), sorted_in);
         let (counts, written) = tokio::try_join!(compare, write)?;

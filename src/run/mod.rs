@@ -17,7 +17,7 @@ use chrono::Utc;
 use datafusion::prelude::SessionContext;
 
 use crate::divergence::{Output, register_results};
-use crate::engine::{Engine, Limits, Strategy};
+use crate::engine::{Budget, BudgetLimits, Cache, Engine, Limits, Strategy};
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::Progress;
 use crate::project::model::{Project, Rule};
@@ -42,6 +42,9 @@ pub struct RunOptions {
     /// Where results go; none: nowhere.
     pub out: Option<String>,
     pub progress: Arc<Progress>,
+    /// Where digests are remembered: a folder or a URL.
+    pub cache: Option<String>,
+    pub budget: BudgetLimits,
 }
 
 impl RunOptions {
@@ -64,7 +67,11 @@ pub async fn run(project: &Project, rules: &[String], options: &RunOptions) -> R
     let clock = std::time::Instant::now();
     let run_id = uuid::Uuid::now_v7().to_string();
     let exact = options.exact()?;
-    let engine = engine(project, options)?;
+    let cache = match options.cache.as_deref().or(project.cache.as_deref()) {
+        Some(location) => Some(Arc::new(Cache::open(location).await?)),
+        None => None,
+    };
+    let engine = engine(project, options, cache)?;
     let mut planned = Vec::new();
     for rule in chosen(project, rules)? {
         planned.push(Planned::of(&engine, rule, started).await.map_err(|error| of_rule(error, rule))?);
@@ -121,8 +128,11 @@ fn of_rule(error: Error, rule: &Rule) -> Error {
 }
 
 /// A session for the project, with `reconcile()`.
-fn engine(project: &Project, options: &RunOptions) -> Result<Arc<Engine>> {
-    let engine = Arc::new(Engine::new(project, &options.limits, options.progress.clone())?);
+fn engine(project: &Project, options: &RunOptions, cache: Option<Arc<Cache>>) -> Result<Arc<Engine>> {
+    let mut engine = Engine::new(project, &options.limits, options.progress.clone())?;
+    engine.cache = cache;
+    engine.budget = Budget::start(options.budget.clone(), options.progress.clone());
+    let engine = Arc::new(engine);
     function::register(&engine);
     Ok(engine)
 }
@@ -160,7 +170,7 @@ fn chosen<'a>(project: &'a Project, names: &[String]) -> Result<Vec<&'a Rule>> {
 /// A session over a project's datasets and past results, for queries.
 pub async fn session(project: Option<&Project>, options: &RunOptions) -> Result<SessionContext> {
     let empty = Project::default();
-    let engine = engine(project.unwrap_or(&empty), options)?;
+    let engine = engine(project.unwrap_or(&empty), options, None)?;
     if let Some(project) = project {
         register_results(&engine.ctx, &project.output).await?;
     }

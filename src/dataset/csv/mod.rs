@@ -78,6 +78,10 @@ pub(super) async fn open(
 }
 
 impl CsvFiles {
+    pub(super) fn options(&self) -> &CsvOptions {
+        &self.options
+    }
+
     /// Whether a line means the same in the files of both: then equal lines are equal rows. `columns`: those that are
     /// compared, as both sides name them.
     pub(super) fn speak_alike(&self, other: &CsvFiles, columns: &[(&str, &str)]) -> bool {

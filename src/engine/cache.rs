@@ -1,0 +1,148 @@
+//! Remembered digests: what one file's rows came to, kept under a name that says which file, in which version, read by
+//! which statement. What is not exactly that is not found; what is torn or foreign is not believed.
+//!
+//! One object a file: `digests/<name>.tieout`, in which stand, integers little endian: the line `tieout digests 1`, the name
+//! (32 hexadecimal digits), the number of rows (u64), per row the key's hash and the digest's high and low half (3 x u64),
+//! and the XXH3 of all that (128 bits, seed 0).
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use chrono::{TimeDelta, Utc};
+use datafusion::execution::runtime_env::RuntimeEnv;
+use futures::TryStreamExt;
+use object_store::buffered::BufWriter;
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt};
+use tokio::io::AsyncWriteExt;
+use xxhash_rust::xxh3::Xxh3;
+
+use crate::dataset::Input;
+use crate::dataset::store::locate;
+use crate::engine::digests::{Digests, ENTRY_BYTES};
+use crate::error::{Error, ErrorKind, Result};
+use crate::sql::digest_id;
+
+const MAGIC: &[u8] = b"tieout digests 1\n";
+const HEAD: usize = MAGIC.len() + 32 + 8;
+const TAIL: usize = 16;
+/// A file that was written just now may be written again within the clock's grain.
+const SETTLED: TimeDelta = TimeDelta::seconds(3);
+
+#[derive(Debug, Clone)]
+pub struct Cache {
+    store: Arc<dyn ObjectStore>,
+    prefix: Path,
+    display: String,
+}
+
+/// Under which name a file's digests are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Name(String);
+
+impl Name {
+    /// `statement`: what the digests are of: the side's SQL, with its types. None if the input's version cannot be told.
+    pub fn of(input: &Input, statement: &str) -> Option<Self> {
+        let Input { url, size, last_modified, e_tag, version } = input;
+        if e_tag.is_none() && version.is_none() && last_modified.timestamp() <= 0 {
+            return None;
+        }
+        let time = last_modified.to_rfc3339();
+        let text = |option: &Option<String>| option.clone().unwrap_or_default();
+        let (size, e_tag, version) = (size.to_string(), text(e_tag), text(version));
+        let parts = [statement, url, &size, &time, &e_tag, &version];
+        Some(Self(digest_id(&parts.map(str::as_bytes))))
+    }
+}
+
+impl Cache {
+    /// At a folder or URL.
+    pub async fn open(location: &str) -> Result<Self> {
+        let located = locate(location).await.map_err(|error| error.context("cache", location))?;
+        Ok(Self { store: located.store, prefix: located.prefix, display: located.display })
+    }
+
+    fn path(&self, name: &Name) -> Path {
+        self.prefix.clone().join("digests").join(format!("{}.tieout", name.0))
+    }
+
+    /// What is kept under the name, taken into `digests`; None if that is nothing, or not what it should be.
+    pub async fn load(&self, name: &Name, runtime: &RuntimeEnv, digests: Digests) -> Option<Digests> {
+        match self.try_load(name, runtime, digests).await {
+            Ok(loaded) => loaded,
+            Err(error) => {
+                tracing::warn!(cache = self.display, name = name.0, %error, "remembered digests are not believed");
+                None
+            }
+        }
+    }
+
+    async fn try_load(&self, name: &Name, runtime: &RuntimeEnv, mut digests: Digests) -> Result<Option<Digests>> {
+        let torn = |why: &str| Error::new(ErrorKind::Data, why.to_string());
+        let answer = match self.store.get(&self.path(name)).await {
+            Err(object_store::Error::NotFound { .. }) => return Ok(None),
+            answer => answer.map_err(|error| torn(&error.to_string()))?,
+        };
+        let size = answer.meta.size;
+        let mut stream = answer.into_stream();
+        let mut hash = Xxh3::new();
+        let mut waiting: Vec<u8> = Vec::new();
+        let mut rows: Option<u64> = None;
+        while let Some(piece) = stream.try_next().await.map_err(|error| torn(&error.to_string()))? {
+            waiting.extend_from_slice(&piece);
+            if rows.is_none() && waiting.len() >= HEAD {
+                let head: Vec<u8> = waiting.drain(..HEAD).collect();
+                let count = u64::from_le_bytes(head[HEAD - 8..].try_into().map_err(|_| torn("no head"))?);
+                let whole = count.checked_mul(ENTRY_BYTES as u64).and_then(|b| b.checked_add((HEAD + TAIL) as u64));
+                if !head.starts_with(MAGIC) || head[MAGIC.len()..HEAD - 8] != *name.0.as_bytes() || whole != Some(size)
+                {
+                    return Err(torn("its head is another's"));
+                }
+                hash.update(&head);
+                rows = Some(count);
+            }
+            if rows.is_none() {
+                continue;
+            }
+            // The end is not a row.
+            let whole = waiting.len().saturating_sub(TAIL) / ENTRY_BYTES * ENTRY_BYTES;
+            hash.update(&waiting[..whole]);
+            digests.push_bytes(runtime, &waiting[..whole])?;
+            waiting.drain(..whole);
+        }
+        let expected = hash.digest128().to_le_bytes();
+        match rows == Some(digests.tally.rows) && waiting == expected {
+            true => Ok(Some(digests)),
+            false => Err(torn("it is torn")),
+        }
+    }
+
+    /// Keeps a file's digests; a failure is no more than a warning.
+    pub async fn save(&self, name: &Name, input: &Input, digests: &Digests) {
+        if input.e_tag.is_none() && Utc::now() - input.last_modified < SETTLED {
+            return;
+        }
+        if let Err(error) = self.try_save(name, digests).await {
+            tracing::warn!(cache = self.display, %error, "digests could not be remembered");
+        }
+    }
+
+    async fn try_save(&self, name: &Name, digests: &Digests) -> Result<()> {
+        let mut writer = BufWriter::new(self.store.clone(), self.path(name));
+        let mut hash = Xxh3::new();
+        let mut head = MAGIC.to_vec();
+        head.extend_from_slice(name.0.as_bytes());
+        head.extend_from_slice(&digests.tally.rows.to_le_bytes());
+        hash.update(&head);
+        let failed = |error: object_store::Error| Error::new(ErrorKind::Output, error.to_string());
+        writer.put(Bytes::from(head)).await.map_err(failed)?;
+        for partition in 0..digests.partitions() {
+            let bytes = digests.sorted_bytes(partition)?;
+            hash.update(&bytes);
+            writer.put(Bytes::from(bytes)).await.map_err(failed)?;
+        }
+        writer.put(Bytes::from(hash.digest128().to_le_bytes().to_vec())).await.map_err(failed)?;
+        // Only now the object is there, whole.
+        writer.shutdown().await.map_err(|error| Error::new(ErrorKind::Output, error.to_string()))
+    }
+}

@@ -1,0 +1,209 @@
+//! The strategy `digest` with a cache: files whose digests are remembered are not scanned, others are scanned one by one
+//! and remembered. Only files that hold a suspect are read again.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use datafusion::execution::TaskContext;
+use datafusion::physical_plan::ExecutionPlan;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use crate::dataset::Opened;
+use crate::engine::Engine;
+use crate::engine::cache::{Cache, Name};
+use crate::engine::catalog::table_name;
+use crate::engine::digests::Digests;
+use crate::engine::operator::Input;
+use crate::engine::reconcile::{Comparison, collect_digests, worker_failed};
+use crate::engine::suspects::{Known, Suspects};
+use crate::error::{Error, ErrorKind, Result};
+use crate::rule::plan::MatchPlan;
+use crate::rule::sql::digested_sql;
+use crate::side::{BySide, Side};
+
+/// A match of which some files are remembered.
+pub struct Remembered {
+    cache: Arc<Cache>,
+    sides: BySide<Files>,
+}
+
+/// The files of one side.
+struct Files {
+    opened: Arc<Opened>,
+    /// By file; None where its version cannot be told.
+    names: Vec<Option<Name>>,
+    /// By number, taken when the comparison runs.
+    known: Mutex<Vec<(usize, Digests)>>,
+    /// To be scanned: the partitions of the side's plan, in their order.
+    new: Vec<usize>,
+}
+
+/// A table that stands in for a side's, as long as a statement is planned.
+struct StandIn<'a> {
+    engine: &'a Engine,
+    name: String,
+}
+
+impl<'a> StandIn<'a> {
+    /// The plan over some files of the side.
+    fn of_files(
+        engine: &'a Engine,
+        plan: &MatchPlan,
+        side: Side,
+        files: &[usize],
+        by_file: bool,
+    ) -> Result<Option<(Self, MatchPlan)>> {
+        let Some(opened) = &plan.sides.get(side).opened else { return Ok(None) };
+        let name = table_name(&format!("#files_{side}_{}", plan.rule));
+        engine.ctx.register_table(name.as_str(), opened.of_files(files, by_file))?;
+        let mut plan = plan.clone();
+        plan.sides.get_mut(side).from = name.clone();
+        Ok(Some((Self { engine, name }, plan)))
+    }
+}
+
+impl Drop for StandIn<'_> {
+    fn drop(&mut self) {
+        // It is our own; there is nothing to do if it is gone.
+        let _ = self.engine.ctx.deregister_table(self.name.as_str());
+    }
+}
+
+impl Engine {
+    /// What of the match is remembered, and the plans that scan the rest. None: a side is not made of files alone.
+    pub(super) async fn remembered(
+        &self,
+        plan: &MatchPlan,
+        cache: &Arc<Cache>,
+        suspects: &Arc<Known>,
+    ) -> Result<Option<(Remembered, BySide<Input>)>> {
+        let (mut sides, mut inputs) = (Vec::new(), Vec::new());
+        for side in Side::BOTH {
+            let Some(opened) = plan.sides.get(side).opened.clone() else { return Ok(None) };
+            let names = self.names(plan, side, &opened)?;
+            let mut known = Vec::new();
+            let tasks = opened.inputs.len() * 2;
+            for (number, name) in names.iter().enumerate() {
+                let Some(name) = name else { continue };
+                let runtime = self.ctx.runtime_env();
+                let loaded = cache.load(name, &runtime, self.digests(plan, tasks)).await;
+                known.extend(loaded.map(|digests| (number, digests)));
+            }
+            let new: Vec<usize> = (0..names.len()).filter(|n| !known.iter().any(|(number, _)| number == n)).collect();
+            let Some((_stand_in, narrowed)) = StandIn::of_files(self, plan, side, &new, true)? else { return Ok(None) };
+            let ctx = self.session_with(|config| {
+                let mut config = config.with_target_partitions(new.len().max(1)).with_round_robin_repartition(false);
+                config.options_mut().optimizer.repartition_file_scans = false;
+                config.options_mut().execution.enable_file_stream_work_stealing = false;
+                config
+            });
+            let scan = self.physical(&ctx, &digested_sql(&narrowed, side, false)?, None).await?;
+            if !new.is_empty() && scan.properties().output_partitioning().partition_count() != new.len() {
+                return Ok(None);
+            }
+            let fetch = self.fetch(plan, side, suspects).await?;
+            let rows: u64 = known.iter().map(|(_, digests)| digests.tally.rows).sum();
+            self.progress.add_rows(rows);
+            inputs.push(Input { scan, fetch: Some(fetch) });
+            sides.push(Files { opened, names, known: Mutex::new(known), new });
+        }
+        let (Some(t_files), Some(t_input)) = (sides.pop(), inputs.pop()) else { return Ok(None) };
+        let (Some(s_files), Some(s_input)) = (sides.pop(), inputs.pop()) else { return Ok(None) };
+        let remembered = Remembered { cache: cache.clone(), sides: BySide::new(s_files, t_files) };
+        Ok(Some((remembered, BySide::new(s_input, t_input))))
+    }
+
+    /// What is remembered is what the side's statement makes of a file: with its columns, filters and types.
+    fn names(&self, plan: &MatchPlan, side: Side, opened: &Opened) -> Result<Vec<Option<Name>>> {
+        let mut neutral = plan.clone();
+        neutral.sides.get_mut(side).from = "input".into();
+        let columns = plan.key.iter().chain(&plan.values);
+        let types: Vec<String> =
+            columns.map(|column| format!("{} {:?}", column.common.data_type, column.read.get(side).stored)).collect();
+        let statement = format!(
+            "{}\n{}\n{:x}\n{}",
+            digested_sql(&neutral, side, false)?,
+            types.join(", "),
+            self.hash_mask,
+            opened.reading()
+        );
+        Ok(opened.inputs.iter().map(|input| Name::of(input, &statement)).collect())
+    }
+}
+
+impl Comparison {
+    /// The digests of all files, and to which of them they belong.
+    pub(super) async fn scan_files(
+        &self,
+        remembered: &Remembered,
+        inputs: &BySide<Input>,
+        context: &Arc<TaskContext>,
+    ) -> Result<BySide<Vec<(usize, Digests)>>> {
+        let slots = Arc::new(Semaphore::new(self.engine.threads.max(1)));
+        let mut tasks = JoinSet::new();
+        for side in Side::BOTH {
+            let files = remembered.sides.get(side);
+            let parts = files.opened.inputs.len() * 2;
+            for (partition, &number) in files.new.iter().enumerate() {
+                let (scan, context, slots) = (inputs.get(side).scan.clone(), context.clone(), slots.clone());
+                let (engine, cache, digests) =
+                    (self.engine.clone(), remembered.cache.clone(), self.engine.digests(&self.plan, parts));
+                let (name, input) = (files.names[number].clone(), files.opened.inputs[number].clone());
+                tasks.spawn(async move {
+                    let _slot = slots.acquire().await.map_err(|e| Error::new(ErrorKind::Internal, e.to_string()))?;
+                    let stream = scan.execute(partition, context)?;
+                    let digests = collect_digests(engine, stream, digests).await;
+                    let digests = digests.map_err(|error| error.context("side", side.as_str()))?;
+                    if let (Some(name), false) = (name, digests.stopped) {
+                        cache.save(&name, &input, &digests).await;
+                    }
+                    Ok::<_, Error>((side, number, digests))
+                });
+            }
+        }
+        let mut found = BySide::<Vec<(usize, Digests)>>::default();
+        for side in Side::BOTH {
+            let known = &remembered.sides.get(side).known;
+            found.get_mut(side).append(&mut known.lock().unwrap_or_else(PoisonError::into_inner));
+        }
+        while let Some(done) = tasks.join_next().await {
+            let (side, number, digests) = done.map_err(worker_failed)??;
+            found.get_mut(side).push((number, digests));
+        }
+        Ok(found)
+    }
+
+    /// The plans that fetch suspects from the files that hold any.
+    pub(super) async fn fetch_from(
+        &self,
+        files: BySide<Vec<usize>>,
+        inputs: &BySide<Input>,
+    ) -> Result<BySide<Arc<dyn ExecutionPlan>>> {
+        let mut plans = Vec::new();
+        for side in Side::BOTH {
+            let stand_in = StandIn::of_files(&self.engine, &self.plan, side, files.get(side), false)?;
+            plans.push(match (stand_in, &inputs.get(side).fetch) {
+                (Some((_stand_in, narrowed)), _) => self.engine.fetch(&narrowed, side, &self.suspects).await?,
+                (None, Some(fetch)) => fetch.clone(),
+                (None, None) => return Err(Error::new(ErrorKind::Internal, "there is nothing to fetch rows by")),
+            });
+        }
+        let target = plans.pop();
+        match (plans.pop(), target) {
+            (Some(source), Some(target)) => Ok(BySide::new(source, target)),
+            _ => Err(Error::new(ErrorKind::Internal, "a side has no plan")),
+        }
+    }
+}
+
+/// The files that hold a suspect.
+pub(super) fn files_with_suspects(files: &[(usize, Digests)], suspects: &Suspects) -> Result<Vec<usize>> {
+    let mut found = Vec::new();
+    for (number, digests) in files {
+        if digests.holds_any(suspects)? {
+            found.push(*number);
+        }
+    }
+    found.sort_unstable();
+    Ok(found)
+}
