@@ -20,8 +20,9 @@ use crate::side::BySide;
 
 pub(super) async fn walk(files: BySide<Pieces>, question: Arc<Question>, sizes: Sizes) -> Result<Twins, Stop> {
     let mut tasks = JoinSet::new();
-    let source = reader::source(&mut tasks, files.source, &question, &sizes);
-    let target = reader::target(&mut tasks, files.target, &question, &sizes);
+    let source = reader::bytes(&mut tasks, files.source, &question, &sizes);
+    let source = reader::blocks(&mut tasks, source, &question, &sizes);
+    let target = reader::bytes(&mut tasks, files.target, &question, &sizes);
     let mut supply = Supply { source, target };
     let mut walk = Walk::new(&question, sizes);
     while walk.more(&mut supply).await? {
