@@ -14,7 +14,7 @@ use super::{Pieces, Question, Sizes, Stop};
 use crate::error::{Error, ErrorKind};
 
 /// Pieces or blocks that wait for who wants them.
-const AHEAD: usize = 1;
+const AHEAD: usize = 2;
 
 /// What a task reads, in order. The end is said: a task that breaks off must not look like one.
 pub(super) struct Read<T>(Receiver<Result<Option<T>, Stop>>);

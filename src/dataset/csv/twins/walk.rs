@@ -1,9 +1,10 @@
 //! Goes through both files in step: long equal stretches at once, a difference record by record.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet, spawn_blocking};
 
 use super::super::lines::LARGEST_RECORD;
 use super::super::tokenizer::{Span, Step, Tokenizer};
@@ -16,6 +17,7 @@ use super::queue::{Block, Queue, is_line_end};
 use super::reader::{self, Read};
 use super::rope::Rope;
 use super::{Pieces, Question, Sizes, Stop, Twins};
+use crate::error::{Error, ErrorKind};
 use crate::side::BySide;
 
 pub(super) async fn walk(files: BySide<Pieces>, question: Arc<Question>, sizes: Sizes) -> Result<Twins, Stop> {
@@ -35,8 +37,12 @@ pub(super) async fn walk(files: BySide<Pieces>, question: Arc<Question>, sizes: 
     let moved = open::cancel(&mut open);
     twins += moved.len() as u64;
     source.add_hashes(moved);
-    let recurring = answer::recurring(&open, &source.hashes);
-    Ok(Twins { twins, open: answer::batches(open, &question)?, recurring })
+    // Millions of hashes are looked through while the records are decoded.
+    let left: HashSet<u64> = open.source.keys.iter().chain(&open.target.keys).copied().collect();
+    let recurring = spawn_blocking(move || answer::recurring(&left, &source.hashes));
+    let open = answer::batches(open, &question)?;
+    let broken = |error: JoinError| Error::new(ErrorKind::Internal, error.to_string());
+    Ok(Twins { twins, open, recurring: recurring.await.map_err(broken)? })
 }
 
 struct Supply {
