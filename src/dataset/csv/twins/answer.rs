@@ -50,9 +50,8 @@ fn finish(columns: Vec<Column>, rows: usize, question: &Question) -> Result<Reco
     Ok(RecordBatch::try_new_with_options(Arc::clone(&question.schema), arrays, &options)?)
 }
 
-/// Whether a record that is left over has the key of one that was cancelled.
-pub(super) fn recurring(open: &BySide<Open>, cancelled: &[Vec<u64>]) -> bool {
-    let keys: HashSet<u64> = open.source.keys.iter().chain(&open.target.keys).copied().collect();
+/// Whether one of the keys left over is among those that were cancelled.
+pub(super) fn recurring(keys: &HashSet<u64>, cancelled: &[Vec<u64>]) -> bool {
     if keys.is_empty() {
         return false;
     }
@@ -60,7 +59,7 @@ pub(super) fn recurring(open: &BySide<Open>, cancelled: &[Vec<u64>]) -> bool {
     let places = (keys.len() * 32).next_power_of_two();
     let place = |key: &u64| *key as usize & (places - 1);
     let mut seen = vec![0u64; places / 64 + 1];
-    for key in &keys {
+    for key in keys {
         seen[place(key) / 64] |= 1 << (place(key) % 64);
     }
     let may_be = |key: &u64| seen[place(key) / 64] >> (place(key) % 64) & 1 == 1;

@@ -8,7 +8,9 @@ use super::super::tokenizer::{Step, Tokenizer};
 use super::{Pieces, Question, Stop};
 
 /// The file from its first row on.
-pub(super) async fn rows(mut file: Pieces, question: &Question) -> Result<Pieces, Stop> {
+pub(super) async fn rows(file: Pieces, question: &Question) -> Result<Pieces, Stop> {
+    // It is asked again behind its end.
+    let mut file = file.fuse();
     let mut start = Vec::new();
     let mut ended = false;
     loop {

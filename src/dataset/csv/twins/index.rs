@@ -48,15 +48,17 @@ pub(super) struct Indexer {
 
 impl Indexer {
     pub(super) fn new(question: &Question, stretch: usize) -> Self {
+        let keys = question.keys();
+        let cuts = vec![0; keys.reach().min(question.width - 1)];
         Self {
             tokenizer: Tokenizer::new(question.dialect),
             shape: Shape::new(question.dialect),
-            keys: question.keys(),
+            keys,
             quote: question.dialect.quote,
             width: question.width,
             stretch,
             spans: Vec::new(),
-            cuts: Vec::new(),
+            cuts,
         }
     }
 
@@ -129,12 +131,11 @@ impl Indexer {
     }
 
     /// The key of a record of the right width; `at` is where the shape begins.
-    #[inline]
     fn key(&mut self, bytes: &[u8], at: usize, start: usize, end: usize) -> u64 {
         let Self { keys, cuts, shape, width, quote, .. } = self;
-        cuts.clear();
-        let cut = keys.reach().min(*width - 1);
-        cuts.extend(Bits::from(&shape.delimiters, start - at).take(cut).map(|position| at + position));
+        for (cut, position) in cuts.iter_mut().zip(Bits::from(&shape.delimiters, start - at)) {
+            *cut = at + position;
+        }
         keys.hash(bytes, |field| {
             let from = if field == 0 { start } else { cuts[field - 1] + 1 };
             let to = if field + 1 == *width { end } else { cuts[field] };

@@ -8,7 +8,8 @@
 //! | file     | what it does                                                                    |
 //! |----------|---------------------------------------------------------------------------------|
 //! | `head`   | passes over the byte order mark and the header                                  |
-//! | `reader` | a task for each file: whole records with their index (source), bytes (target)   |
+//! | `reader` | tasks that read: the target as bytes, the source as whole records with an index |
+//! | `cutter` | makes these records of the pieces of a file                                     |
 //! | `index`  | record ends, keys and checks, over `shape` (64 bytes at once) and `masks`       |
 //! | `queue`  | the source's records that wait; `rope`: the target's bytes that wait            |
 //! | `walk`   | goes through both in step; after a difference, `meet` finds the next twins      |
@@ -17,6 +18,7 @@
 //! | `answer` | decodes them, and looks for their keys among those of the twins                 |
 
 mod answer;
+mod cutter;
 mod head;
 mod index;
 mod keys;

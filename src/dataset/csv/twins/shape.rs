@@ -84,3 +84,85 @@ impl Shape {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::tokenizer::{Step, Tokenizer};
+    use super::super::masks::Bits;
+    use super::*;
+
+    const DIALECT: Dialect = Dialect { delimiter: b',', quote: b'"' };
+
+    /// Where the tokenizer sees delimiters and line feeds.
+    fn tokenized(text: &[u8]) -> (Vec<usize>, Vec<usize>) {
+        let (tokenizer, mut spans) = (Tokenizer::new(DIALECT), Vec::new());
+        let (mut delimiters, mut feeds, mut at) = (Vec::new(), Vec::new(), 0);
+        while at < text.len() {
+            let next = match tokenizer.step(text, at, true, &mut spans).unwrap() {
+                Step::Record { next, .. } | Step::Blank { next } => next,
+                Step::Incomplete => unreachable!(),
+            };
+            let behind = |end: usize| end + usize::from(text[end] == b'"');
+            let inner = spans.len().saturating_sub(1);
+            delimiters.extend(spans[..inner].iter().map(|span| behind(span.end)));
+            feeds.extend(text[next - 1..next].iter().filter(|byte| **byte == b'\n').map(|_| next - 1));
+            at = next;
+        }
+        (delimiters, feeds)
+    }
+
+    fn all(words: &[u64]) -> Vec<usize> {
+        Bits::from(words, 0).collect()
+    }
+
+    /// Each text at every distance from the end of a chunk.
+    fn everywhere(texts: &[&str], check: impl Fn(&mut Shape, usize, &[u8])) {
+        let mut shape = Shape::new(DIALECT);
+        for text in texts {
+            for before in 0..150 {
+                let padded = format!("{},{text}{}\n", "x".repeat(before), ",y".repeat(70));
+                check(&mut shape, before, padded.as_bytes());
+            }
+        }
+    }
+
+    #[test]
+    fn plain_text_is_what_the_tokenizer_says() {
+        let texts = [
+            "a,b",
+            "\"a\"",
+            "\"\"",
+            "\"a,b\nc\"",
+            "\"q\"\"q\"",
+            "\"\"\"\"",
+            "\"\r\r\n\",b",
+            "a\nb\r\n\r\n\"c\"\r\nd\n",
+        ];
+        everywhere(&texts, |shape, before, text| {
+            assert_eq!(shape.scan(text), text.len(), "{before} {text:?}");
+            assert_eq!((all(&shape.delimiters), all(&shape.feeds)), tokenized(text), "{before} {text:?}");
+        });
+    }
+
+    #[test]
+    fn what_is_not_plain_is_not_passed_over() {
+        // And where that shows: at a quote out of place, or behind a closing quote or a carriage return.
+        let texts =
+            [("a\"b", 1), ("a\"\"b", 1), ("\"a\"b", 3), ("\"a\" ", 3), ("a\rb", 2), ("\"a\"\rb", 4), ("\"a\"\"\"b", 5)];
+        for (text, place) in texts {
+            everywhere(&[text], |shape, before, padded| {
+                let known = shape.scan(padded);
+                let odd = before + 1 + place;
+                assert!(known <= odd && known + LANES > odd, "{before} {text:?}: {known}, not {odd}");
+            });
+        }
+    }
+
+    #[test]
+    fn an_open_quote_hides_all_that_follows() {
+        everywhere(&["\"a\n,\n"], |shape, before, text| {
+            assert_eq!(shape.scan(text), text.len());
+            assert_eq!((all(&shape.delimiters), all(&shape.feeds)), (vec![before], vec![]), "{text:?}");
+        });
+    }
+}

@@ -1,9 +1,10 @@
 //! Goes through both files in step: long equal stretches at once, a difference record by record.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet, spawn_blocking};
 
 use super::super::lines::LARGEST_RECORD;
 use super::super::tokenizer::{Span, Step, Tokenizer};
@@ -16,12 +17,14 @@ use super::queue::{Block, Queue, is_line_end};
 use super::reader::{self, Read};
 use super::rope::Rope;
 use super::{Pieces, Question, Sizes, Stop, Twins};
+use crate::error::{Error, ErrorKind};
 use crate::side::BySide;
 
 pub(super) async fn walk(files: BySide<Pieces>, question: Arc<Question>, sizes: Sizes) -> Result<Twins, Stop> {
     let mut tasks = JoinSet::new();
-    let source = reader::source(&mut tasks, files.source, &question, &sizes);
-    let target = reader::target(&mut tasks, files.target, &question, &sizes);
+    let source = reader::bytes(&mut tasks, files.source, &question, &sizes);
+    let source = reader::blocks(&mut tasks, source, &question, &sizes);
+    let target = reader::bytes(&mut tasks, files.target, &question, &sizes);
     let mut supply = Supply { source, target };
     let mut walk = Walk::new(&question, sizes);
     while walk.more(&mut supply).await? {
@@ -34,8 +37,12 @@ pub(super) async fn walk(files: BySide<Pieces>, question: Arc<Question>, sizes: 
     let moved = open::cancel(&mut open);
     twins += moved.len() as u64;
     source.add_hashes(moved);
-    let recurring = answer::recurring(&open, &source.hashes);
-    Ok(Twins { twins, open: answer::batches(open, &question)?, recurring })
+    // Millions of hashes are looked through while the records are decoded.
+    let left: HashSet<u64> = open.source.keys.iter().chain(&open.target.keys).copied().collect();
+    let recurring = spawn_blocking(move || answer::recurring(&left, &source.hashes));
+    let open = answer::batches(open, &question)?;
+    let broken = |error: JoinError| Error::new(ErrorKind::Internal, error.to_string());
+    Ok(Twins { twins, open, recurring: recurring.await.map_err(broken)? })
 }
 
 struct Supply {
