@@ -50,7 +50,7 @@ pub struct OutputArgs {
     #[arg(long, value_name = "DIR|URL", value_hint = ValueHint::DirPath, help_heading = "Comparison")]
     pub cache: Option<String>,
     /// Stop in order after this time, e.g. 30s or 10m; what was verified by then is told
-    #[arg(long, value_name = "TIME", value_parser = parse_duration, help_heading = "Limits")]
+    #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "Limits")]
     pub max_time: Option<std::time::Duration>,
     /// Stop once so many divergences are found
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Limits")]
@@ -134,6 +134,10 @@ impl OutputArgs {
             ..engine.options()
         })
     }
+}
+
+fn duration(text: &str) -> std::result::Result<std::time::Duration, String> {
+    project::parse_duration(text).map_err(|error| error.message().to_string())
 }
 
 /// An error of a value, told with the flag that it was given to: always a matter of usage.

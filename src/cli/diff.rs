@@ -120,6 +120,7 @@ fn resolve(args: &Args) -> Result<Project> {
     Ok(Project {
         dir,
         output: args.output.out.clone().unwrap_or_default(),
+        cache: None,
         datasets,
         rules: vec![Rule {
             name: RULE.into(),

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::dataset::Input;
 use crate::error::{Error, ErrorKind, Result};
-use crate::verdict::{ColumnCounts, RowCounts, SchemaDifferences};
+use crate::verdict::{ColumnCounts, RowCounts, SchemaDifferences, Segment};
 
 /// One row of the runs table.
 #[derive(Debug, Clone, Serialize)]
@@ -33,6 +33,9 @@ pub struct RunRecord {
     pub only_in_target: Vec<String>,
     pub type_differs: Vec<String>,
     pub notes: Vec<String>,
+    /// The limit that stopped the comparison, if one did; and what was verified by then.
+    pub stopped_by: Option<String>,
+    pub segments: Vec<Segment>,
     /// Folder of the divergence table, below the output.
     pub divergences: String,
     /// Names of the key columns, as they stand in the divergence table.
@@ -122,6 +125,10 @@ pub fn run_record_schema() -> SchemaRef {
     fields.push(Field::new("columns", list(column), true));
     fields.push(count("schema_mismatch"));
     fields.extend(["only_in_source", "only_in_target", "type_differs", "notes"].map(texts));
+    fields.push(text("stopped_by"));
+    let verified = Field::new("verified", DataType::Boolean, true);
+    let segment = DataType::Struct(Fields::from(vec![text("by"), text("from"), text("to"), verified]));
+    fields.push(Field::new("segments", list(segment), true));
     fields.push(text("divergences"));
     fields.push(texts("key"));
     fields.extend(["source", "target"].map(text));

@@ -58,7 +58,10 @@ impl Budget {
 
 /// Nothing was verified.
 pub fn nothing(by: &'static str) -> Coverage {
-    Coverage { stopped_by: by, segments: vec![Segment { by: Segments::KeyHash, from: None, to: None, verified: false }] }
+    Coverage {
+        stopped_by: by,
+        segments: vec![Segment { by: Segments::KeyHash, from: None, to: None, verified: false }],
+    }
 }
 
 /// Segments of key hashes, of which some are verified; `verified` by bucket, in order.
@@ -115,8 +118,7 @@ mod tests {
     #[test]
     fn segments_of_hashes_are_joined() {
         let coverage = by_hash("max_time", &[true, true, false, true]);
-        let told: Vec<_> =
-            coverage.segments.iter().map(|s| (s.from.as_deref(), s.to.as_deref(), s.verified)).collect();
+        let told: Vec<_> = coverage.segments.iter().map(|s| (s.from.as_deref(), s.to.as_deref(), s.verified)).collect();
         let (half, most) = ("8000000000000000", "c000000000000000");
         assert_eq!(told, [(None, Some(half), true), (Some(half), Some(most), false), (Some(most), None, true)]);
     }

@@ -45,7 +45,15 @@ impl Engine {
         let source = self.input([scanned, fetched], Side::Source, strategy, &suspects).await?;
         let target = self.input([scanned, fetched], Side::Target, strategy, &suspects).await?;
         let cancelled = cancelled.as_ref().map_or(0, |cancelled| cancelled.rows);
-        let comparison = Comparison { engine: self.clone(), plan: plan.clone(), strategy, exact, cancelled, remembered: None, suspects };
+        let comparison = Comparison {
+            engine: self.clone(),
+            plan: plan.clone(),
+            strategy,
+            exact,
+            cancelled,
+            remembered: None,
+            suspects,
+        };
         Ok(ReconcileExec::new(comparison, BySide::new(source, target), emit))
     }
 

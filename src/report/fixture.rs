@@ -34,6 +34,7 @@ pub fn reconciled(name: &str) -> RuleReport {
         columns: vec![counts("amount", 0, 3), counts("status", 0, 0)],
         schema: SchemaDifferences::default(),
         notes: vec![],
+        coverage: None,
         divergences: Some(format!("out/divergences/rule={name}/run={RUN}/")),
         allow: None,
         elapsed_ms: 812,
@@ -179,6 +180,7 @@ pub fn totals() -> RuleReport {
         columns: vec![counts("revenue", 0, 0)],
         notes: vec!["no row is older than 15 minutes".into()],
         key: vec!["day".into(), "currency".into()],
+        coverage: None,
         divergences: None,
         ..reconciled("daily_totals")
     }

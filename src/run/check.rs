@@ -22,7 +22,7 @@ pub struct DatasetCheck {
 
 pub async fn check_online(project: &Project, options: &RunOptions) -> Result<Vec<DatasetCheck>> {
     let started = Utc::now();
-    let engine = engine(project, options)?;
+    let engine = engine(project, options, None)?;
     let mut checks = Vec::new();
     for dataset in &project.datasets {
         let opened = engine.catalog.open(&dataset.name).await?;

@@ -15,7 +15,7 @@ use crate::side::{BySide, Side};
 
 /// The SQL of a rule. `portable`: plain SQL over tables that are named like the datasets.
 pub async fn compile(project: &Project, rule: &str, portable: bool, options: &RunOptions) -> Result<String> {
-    let engine = engine(project, options)?;
+    let engine = engine(project, options, None)?;
     let rule = chosen(project, &[rule.to_string()])?.remove(0);
     let planned = Planned::of(&engine, rule, Utc::now()).await.map_err(|error| of_rule(error, rule))?;
     let plan = match &planned.plan {

@@ -83,6 +83,8 @@ impl Execution<'_> {
             only_in_target: Vec::new(),
             type_differs: Vec::new(),
             notes: report.notes.clone(),
+            stopped_by: report.coverage.as_ref().map(|coverage| coverage.stopped_by.to_string()),
+            segments: report.coverage.iter().flat_map(|coverage| coverage.segments.clone()).collect(),
             divergences: format!("divergences/rule={}/run={}/", report.rule, self.run_id),
             key: report.key.clone(),
             source: report.datasets.as_ref().map(|datasets| datasets.source.clone()),

@@ -11,12 +11,12 @@ use crate::divergence::{Assembler, Unsorted, Written, assemble_schema_difference
 use crate::engine::classified::Counts;
 use crate::engine::{Choice, Emit, choose};
 use crate::error::{Error, ErrorKind, Result};
-use crate::project::model::{Rule, RuleKind};
+use crate::project::model::{Allow, Rule, RuleKind};
 use crate::rule::plan::MatchPlan;
 use crate::run::execute::{Execution, decide, note_on_budget};
 use crate::run::planned::Planned;
 use crate::run::report::RuleReport;
-use crate::verdict::Outcome;
+use crate::verdict::{Coverage, Outcome, Segments};
 
 impl Execution<'_> {
     pub async fn match_rule(&self, planned: &Planned<'_>, plan: &Arc<MatchPlan>) -> Result<RuleReport> {
@@ -43,7 +43,10 @@ impl Execution<'_> {
         notes.extend(assembler.schema.notes.iter().cloned());
         notes.extend(note_on_keys(plan, &counts));
         notes.extend(note_on_budget(outcome, allow.as_ref()));
-        if counts.rows.source == 0 && counts.rows.target == 0 {
+        if let Some(coverage) = &counts.coverage {
+            outcome = outcome_of_part(&counts, coverage, !plan.schema.is_empty(), &rule.allow);
+            notes.push(note_on_coverage(coverage));
+        } else if counts.rows.source == 0 && counts.rows.target == 0 {
             // Rows that are too young were not looked at: that is a doubt, not a match.
             if outcome == Outcome::Reconciled && settles(rule) {
                 outcome = Outcome::Inconclusive;
@@ -64,6 +67,7 @@ impl Execution<'_> {
             columns: counts.columns,
             schema: plan.schema.clone(),
             notes,
+            coverage: counts.coverage,
             divergences: output.map(|output| output.display().to_string()),
             allow,
             elapsed_ms: 0,
@@ -105,6 +109,33 @@ impl Execution<'_> {
             .hint("this is no verdict; please report it"));
         }
         Ok(())
+    }
+}
+
+/// What a part proves: divergences beyond the budget stay what they are, whatever the rest holds; nothing else does.
+fn outcome_of_part(counts: &Counts, coverage: &Coverage, schema_differs: bool, allow: &Allow) -> Outcome {
+    let rows = &counts.rows;
+    // Up to a key, a row that is missing may still come, should the other side not be in order after all.
+    let by_key = coverage.segments.iter().any(|segment| segment.by == Segments::Key);
+    let proven = if by_key { rows.value_mismatch + rows.duplicate_key } else { rows.divergences() };
+    // A rate is known only once all rows are.
+    let beyond = allow.rate.is_none() && proven > allow.rows.unwrap_or(0);
+    if schema_differs || beyond { Outcome::Diverged } else { Outcome::Inconclusive }
+}
+
+fn note_on_coverage(coverage: &Coverage) -> String {
+    let flag = coverage.stopped_by.replace('_', "-");
+    let verified = coverage.segments.iter().filter(|segment| segment.verified).count();
+    let last = coverage.segments.iter().find(|segment| segment.verified && segment.by == Segments::Key);
+    match (verified, last.and_then(|segment| segment.to.as_ref())) {
+        (0, _) => format!("stopped by --{flag} before any segment was verified"),
+        (_, Some(key)) => format!("stopped by --{flag}: rows are verified up to the key {key}, in key order"),
+        _ => {
+            let all = coverage.segments.len();
+            format!(
+                "stopped by --{flag}: {verified} of {all} segments of key hashes are verified, see coverage in the JSON"
+            )
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::project::model::Severity;
 use crate::side::BySide;
-pub use crate::verdict::{ColumnCounts, Guarantee, Outcome, RowCounts, SchemaDifferences, TypeDiffers};
+pub use crate::verdict::{ColumnCounts, Coverage, Guarantee, Outcome, RowCounts, SchemaDifferences, TypeDiffers};
 
 /// One run of some rules.
 #[derive(Debug, Clone, Serialize)]
@@ -39,6 +39,9 @@ pub struct RuleReport {
     pub schema: SchemaDifferences,
     /// What a reader should know of how it was compared, in whole sentences.
     pub notes: Vec<String>,
+    /// Set where a limit stopped the comparison: then counts and table hold what was found by then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub coverage: Option<Coverage>,
     /// Where the divergence table is; none where nothing was written.
     pub divergences: Option<String>,
     /// The error budget and what was used of it; none without one.

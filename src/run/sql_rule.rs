@@ -74,6 +74,7 @@ impl Execution<'_> {
             columns: Vec::new(),
             schema: nothing,
             notes: schema.notes.iter().cloned().chain(note_on_budget(outcome, allow.as_ref())).collect(),
+            coverage: None,
             divergences: output.map(|output| output.display().to_string()),
             allow,
             elapsed_ms: 0,

@@ -103,6 +103,8 @@ pub fn execute(project: &Project, way: &Way, out: &Path) -> tieout::Result<RuleR
     let options = RunOptions {
         limits: way.limits.clone(),
         strategy: Some(way.strategy),
+        cache: None,
+        budget: Default::default(),
         guarantee: None,
         limit: 3,
         out: Some(out.display().to_string()),
