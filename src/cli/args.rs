@@ -46,6 +46,9 @@ pub struct OutputArgs {
     /// Prove equality value by value instead of by 128-bit digests
     #[arg(long, value_name = "G", value_parser = ["exact"], help_heading = "Comparison")]
     pub guarantee: Option<String>,
+    /// Only tell how each rule would be compared, and why; nothing is compared or written
+    #[arg(long, help_heading = "Comparison")]
+    pub explain: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -220,7 +220,7 @@ impl Comparison {
     /// for reading and comparing them.
     fn digests(&self, tasks: usize) -> Digests {
         let limit = usize::try_from(self.engine.memory / 8).unwrap_or(usize::MAX) / tasks.max(1);
-        Digests::new(&self.engine.ctx.runtime_env(), self.digest_partitions(), limit)
+        Digests::new(&self.engine.ctx.runtime_env(), &self.engine.progress, self.digest_partitions(), limit)
     }
 
     /// Enough that one partition of both sides fits beside everything else.
@@ -234,7 +234,7 @@ impl Comparison {
 
     fn new_spool(&self, schemas: BySide<SchemaRef>) -> Spool {
         let limit = usize::try_from(self.engine.memory / GROUP_SHARE).unwrap_or(usize::MAX);
-        Spool::new(self.engine.ctx.runtime_env(), schemas, HASH, limit, BUCKETS)
+        Spool::new(self.engine.ctx.runtime_env(), self.engine.progress.clone(), schemas, HASH, limit, BUCKETS)
     }
 
     /// Reads both sides in full width; returns the rows and their tally.

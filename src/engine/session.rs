@@ -7,7 +7,7 @@ use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext};
 
-use crate::engine::{Catalog, Engine};
+use crate::engine::{Catalog, Engine, Params};
 use crate::error::Result;
 use crate::progress::Progress;
 use crate::project::model::Project;
@@ -67,7 +67,6 @@ impl Engine {
         let ctx = SessionContext::new_with_config_rt(config, runtime);
         crate::sql::register(&ctx)?;
         let catalog = Catalog::register(&ctx, project, progress.clone())?;
-        let params = project.params.iter().map(|(name, value)| (name.clone(), value.clone().into())).collect();
         Ok(Self {
             ctx,
             catalog,
@@ -75,7 +74,7 @@ impl Engine {
             memory: limits.memory,
             threads: limits.threads,
             hash_mask: limits.hash_mask,
-            params,
+            params: Params::new(&project.params),
         })
     }
 }

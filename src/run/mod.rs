@@ -5,6 +5,7 @@
 mod check;
 mod compile;
 mod execute;
+pub mod explain;
 mod function;
 mod match_rule;
 mod planned;
@@ -27,8 +28,9 @@ use crate::verdict::{Guarantee, Outcome};
 pub use check::{DatasetCheck, check_online};
 pub use compile::compile;
 use execute::Execution;
+pub use explain::explain;
 use planned::Planned;
-use report::RunReport;
+use report::{RunReport, Work};
 
 /// What the caller of a run decides.
 #[derive(Debug, Clone)]
@@ -88,7 +90,16 @@ pub async fn run(project: &Project, rules: &[String], options: &RunOptions) -> R
         for planned in &planned {
             tracing::info!(rule = planned.rule.name, "comparing");
             let (report, record) = execution.rule(planned).await.map_err(|error| of_rule(error, planned.rule))?;
-            tracing::info!(rule = report.rule, outcome = report.outcome.as_str(), ms = report.elapsed_ms, "compared");
+            let Work { bytes_read, rows_per_second, spilled_bytes, .. } = report.work;
+            tracing::info!(
+                rule = report.rule,
+                outcome = report.outcome.as_str(),
+                ms = report.elapsed_ms,
+                bytes_read,
+                rows_per_second,
+                spilled_bytes,
+                "compared"
+            );
             reports.push(report);
             records.push(record);
         }
