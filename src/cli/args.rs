@@ -58,6 +58,9 @@ pub struct OutputArgs {
     /// Stop once so many bytes are read, e.g. 10GB
     #[arg(long, value_name = "SIZE", value_parser = size::parse, help_heading = "Limits")]
     pub max_bytes: Option<u64>,
+    /// Only tell how each rule would be compared, and why; nothing is compared or written
+    #[arg(long, help_heading = "Comparison")]
+    pub explain: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -7,7 +7,7 @@ use clap::{ArgAction, ValueHint};
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::cli::args::{EngineArgs, OutputArgs, flag};
-use crate::cli::run::verdict;
+use crate::cli::run::end;
 use crate::cli::{End, Volume};
 use crate::error::{Error, ErrorKind, Result};
 use crate::project;
@@ -107,7 +107,7 @@ struct DataArgs {
 pub fn execute(args: &Args, volume: Volume) -> Result<End> {
     let options = args.output.options(&args.engine, None)?;
     let project = resolve(args)?;
-    verdict(&project, &[], &options, &args.output, &args.engine, volume)
+    end(&project, &[], &options, &args.output, &args.engine, volume)
 }
 
 fn resolve(args: &Args) -> Result<Project> {

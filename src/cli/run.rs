@@ -14,6 +14,7 @@ use crate::run::{self, RunOptions};
 #[command(after_help = "\
 Examples:
   tieout run
+  tieout run orders --explain
   tieout run orders daily_totals --param as_of=2026-01-31
   tieout run --project recon --out s3://bucket/recon --format json")]
 pub struct Args {
@@ -31,11 +32,45 @@ pub struct Args {
 pub fn execute(args: Args, volume: Volume) -> Result<End> {
     let project = args.project.load()?;
     let options = args.output.options(&args.engine, Some(&project.output))?;
-    verdict(&project, &args.rules, &options, &args.output, &args.engine, volume)
+    end(&project, &args.rules, &options, &args.output, &args.engine, volume)
 }
 
-/// Runs rules, prints the report and ends with its outcome; `diff` ends here as well.
-pub fn verdict(
+/// Runs rules, or explains them; `diff` ends here as well.
+pub fn end(
+    project: &Project,
+    rules: &[String],
+    options: &RunOptions,
+    output: &OutputArgs,
+    engine: &EngineArgs,
+    volume: Volume,
+) -> Result<End> {
+    match output.explain {
+        true => explanation(project, rules, options, output, engine, volume),
+        false => verdict(project, rules, options, output, engine, volume),
+    }
+}
+
+/// Prints how rules would be compared.
+fn explanation(
+    project: &Project,
+    rules: &[String],
+    options: &RunOptions,
+    output: &OutputArgs,
+    engine: &EngineArgs,
+    volume: Volume,
+) -> Result<End> {
+    let explanation = runtime::block_on(engine.threads, run::explain(project, rules, options))?;
+    let text = match (output.format, volume.quiet) {
+        (Format::Json, _) => report::json(&explanation)?,
+        (Format::Text, true) => report::explanation_in_brief(&explanation, layout().palette),
+        (Format::Text, false) => report::explanation(&explanation, layout()),
+    };
+    print::out(&text)?;
+    Ok(End::Done)
+}
+
+/// Runs rules, prints the report and ends with its outcome.
+fn verdict(
     project: &Project,
     rules: &[String],
     options: &RunOptions,

@@ -27,6 +27,8 @@ use crate::progress::Progress;
 
 /// Pieces that a whole object is read in, and how many of them are on their way at once (from a remote store).
 const PIECE: u64 = 4 << 20;
+/// Of a file of this machine: what was read should still be in the processor's cache when it is looked at.
+const LOCAL_PIECE: u64 = 1 << 20;
 /// The first piece is smaller: often only the header is wanted.
 const FIRST_PIECE: u64 = 256 << 10;
 const PIECES_AHEAD: usize = 3;
@@ -158,10 +160,13 @@ impl PinnedStore {
 
     fn pieces(self: Arc<Self>, object: Object, from: u64) -> BoxStream<'static, object_store::Result<Bytes>> {
         let size = object.meta.size;
-        let ahead = if matches!(object.origin, Origin::Local(_)) { 1 } else { PIECES_AHEAD };
-        let pieces = (from..size).step_by(PIECE as usize).map(move |start| {
+        let (ahead, piece) = match object.origin {
+            Origin::Local(_) => (1, LOCAL_PIECE),
+            Origin::Remote(_) => (PIECES_AHEAD, PIECE),
+        };
+        let pieces = (from..size).step_by(piece as usize).map(move |start| {
             let (this, object) = (Arc::clone(&self), object.clone());
-            async move { this.part(&object, start..size.min(start + PIECE)).await }
+            async move { this.part(&object, start..size.min(start + piece)).await }
         });
         stream::iter(pieces).buffered(ahead).boxed()
     }

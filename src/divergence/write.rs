@@ -15,6 +15,7 @@ use datafusion::parquet::basic::{Compression, ZstdLevel};
 use datafusion::parquet::file::properties::WriterProperties;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::PartitionStream;
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::{SessionContext, col};
 use futures::{StreamExt, TryStreamExt};
 use object_store::buffered::BufWriter;
@@ -28,6 +29,8 @@ pub struct Written {
     pub rows: u64,
     /// The first rows of the table, in its order.
     pub sample: Option<RecordBatch>,
+    /// What sorted them, executed.
+    pub sort: Arc<dyn ExecutionPlan>,
 }
 
 /// Divergences as they are found.
@@ -52,7 +55,8 @@ pub async fn write_sorted(
     limit: usize,
 ) -> Result<Written> {
     let Unsorted { table, sortable, order, first, batches } = found;
-    let mut stream = sorted(ctx, &table, sortable, &order, batches, output.is_none().then_some(limit)).await?;
+    let (sort, context) = sorted(ctx, &table, sortable, &order, batches, output.is_none().then_some(limit)).await?;
+    let mut stream = execute_stream(sort.clone(), context)?;
     let mut writer = match output {
         Some(output) => Some(open(output, &table)?),
         None => None,
@@ -80,7 +84,7 @@ pub async fn write_sorted(
         writer.close().await.map_err(|error| output.error(error))?;
     }
     let sample = if held > 0 { Some(concat_batches(&table, &kept)?) } else { None };
-    Ok(Written { rows, sample })
+    Ok(Written { rows, sample, sort })
 }
 
 fn open(output: &RuleOutput, table: &SchemaRef) -> Result<AsyncArrowWriter<BufWriter>> {
@@ -100,7 +104,7 @@ async fn sorted(
     order: &[String],
     mut batches: mpsc::Receiver<Result<RecordBatch>>,
     fetch: Option<usize>,
-) -> Result<SendableRecordBatchStream> {
+) -> Result<(Arc<dyn ExecutionPlan>, Arc<TaskContext>)> {
     let head = batches.recv().await.transpose()?;
     let ctx = sorting_session(ctx, head.as_ref());
     let handed_over = HandedOver { schema: sortable.clone(), batches: Mutex::new(Some((head, batches))) };
@@ -115,7 +119,9 @@ async fn sorted(
         None => frame,
     };
     let visible = table.fields().iter().map(|field| quoted(field.name())).collect::<Vec<_>>();
-    Ok(frame.select(visible)?.execute_stream().await?)
+    let frame = frame.select(visible)?;
+    let context = Arc::new(frame.task_ctx());
+    Ok((frame.create_physical_plan().await?, context))
 }
 
 /// The session, with batches of wide rows that hold fewer of them: a sort merges several at once.

@@ -17,20 +17,20 @@ pub struct BudgetLimits {
 }
 
 /// The budget of one run, and what is used of it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Budget {
     limits: BudgetLimits,
     started: Instant,
     progress: Arc<Progress>,
     /// Read before the run.
     bytes_before: u64,
-    divergences: AtomicU64,
+    divergences: Arc<AtomicU64>,
 }
 
 impl Budget {
     pub fn start(limits: BudgetLimits, progress: Arc<Progress>) -> Self {
         let bytes_before = progress.bytes_read();
-        Self { limits, started: Instant::now(), progress, bytes_before, divergences: AtomicU64::new(0) }
+        Self { limits, started: Instant::now(), progress, bytes_before, divergences: Arc::default() }
     }
 
     pub fn add_divergences(&self, found: u64) {

@@ -1,12 +1,15 @@
 //! The digests of one side: per row 24 bytes, a 64-bit hash of the key and the 128-bit digest of the row, partitioned by
 //! key hash; in memory as long as the pool gives some, then on disk.
 
+use std::sync::Arc;
+
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::execution::runtime_env::RuntimeEnv;
 
 use crate::engine::segments::SegmentFile;
 use crate::engine::suspects::Suspects;
 use crate::error::{Error, ErrorKind, Result};
+use crate::progress::Progress;
 use crate::side::BySide;
 
 /// Key hash, then the digest's high and low half: ordered by key hash, then by digest.
@@ -59,11 +62,12 @@ pub struct Digests {
     pub tally: Tally,
     /// Rows are missing: a limit was reached.
     pub stopped: bool,
+    progress: Arc<Progress>,
 }
 
 impl Digests {
     /// `partitions`: a power of two of at least 2. `limit`: bytes that may stay in memory.
-    pub fn new(runtime: &RuntimeEnv, partitions: usize, limit: usize) -> Self {
+    pub fn new(runtime: &RuntimeEnv, progress: &Arc<Progress>, partitions: usize, limit: usize) -> Self {
         let consumer = MemoryConsumer::new("row digests").with_can_spill(true);
         Self {
             partitions: vec![Vec::new(); partitions],
@@ -73,6 +77,7 @@ impl Digests {
             limit,
             tally: Tally::default(),
             stopped: false,
+            progress: progress.clone(),
         }
     }
 
@@ -108,7 +113,7 @@ impl Digests {
         let count = self.partitions.len();
         let file = match &mut self.spilled {
             Some(file) => file,
-            none => none.insert(SegmentFile::create(runtime, count, "row digests")?),
+            none => none.insert(SegmentFile::create(runtime, &self.progress, count, "row digests")?),
         };
         let mut bytes = Vec::new();
         for (partition, pieces) in self.partitions.iter_mut().enumerate() {
@@ -275,10 +280,9 @@ mod tests {
     use super::*;
     use datafusion::execution::memory_pool::GreedyMemoryPool;
     use datafusion::execution::runtime_env::RuntimeEnvBuilder;
-    use std::sync::Arc;
 
     fn digests(runtime: &RuntimeEnv, rows: &[(u64, u128)]) -> Vec<Digests> {
-        let mut digests = Digests::new(runtime, 4, usize::MAX);
+        let mut digests = Digests::new(runtime, &Arc::default(), 4, usize::MAX);
         rows.iter().for_each(|(hash, digest)| digests.push(runtime, *hash, *digest).unwrap());
         vec![digests]
     }
@@ -314,9 +318,9 @@ mod tests {
         let pool = Arc::new(GreedyMemoryPool::new(1 << 20));
         let runtime = RuntimeEnvBuilder::new().with_memory_pool(pool).build().unwrap();
         let spread = |i: u64| i.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let mut source = Digests::new(&runtime, 64, 64 * ENTRY_BYTES * 4);
+        let mut source = Digests::new(&runtime, &Arc::default(), 64, 64 * ENTRY_BYTES * 4);
         (0..5000u64).for_each(|i| source.push(&runtime, spread(i), u128::from(i)).unwrap());
-        let mut target = Digests::new(&runtime, 64, 64 * ENTRY_BYTES * 4);
+        let mut target = Digests::new(&runtime, &Arc::default(), 64, 64 * ENTRY_BYTES * 4);
         (0..5000u64).rev().for_each(|i| target.push(&runtime, spread(i), u128::from(i / 4999)).unwrap());
         assert!(source.spilled_bytes() > 0 && target.spilled_bytes() > 0);
         let found = compare(&runtime, &BySide::new(vec![&source], vec![&target]), &Suspects::for_rows(5000)).unwrap();

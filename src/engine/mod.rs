@@ -11,9 +11,11 @@ pub mod classified;
 mod classify;
 pub mod digests;
 mod merge;
+mod metered;
 mod operator;
 mod ordered;
 mod pairs;
+mod params;
 mod planner;
 mod reconcile;
 mod remembered;
@@ -24,13 +26,10 @@ mod suspects;
 mod window;
 mod zip;
 
-use std::collections::HashMap;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use datafusion::common::ParamValues;
-use datafusion::common::metadata::ScalarAndMetadata;
 use datafusion::error::Result as DataFusionResult;
 use datafusion::execution::context::SQLOptions;
 use datafusion::prelude::{DataFrame, SessionContext};
@@ -43,7 +42,9 @@ pub use budget::{Budget, BudgetLimits};
 pub use cache::Cache;
 pub use catalog::Catalog;
 pub use choice::{Choice, Estimate, Rejected, Wish, choose};
+pub use metered::{scanned_rows, spilled_bytes};
 pub use operator::{Emit, ReconcileExec};
+pub use params::Params;
 pub use session::{Limits, default_memory};
 
 /// How rows are compared. All strategies give the same divergences.
@@ -99,6 +100,7 @@ impl FromStr for Strategy {
 }
 
 /// A session over a project's datasets, with its limits.
+#[derive(Clone)]
 pub struct Engine {
     pub ctx: SessionContext,
     pub catalog: Arc<Catalog>,
@@ -112,7 +114,7 @@ pub struct Engine {
     pub cache: Option<Arc<Cache>>,
     pub budget: Budget,
     /// Values for the placeholders `$name`.
-    pub params: HashMap<String, ScalarAndMetadata>,
+    pub params: Params,
 }
 
 impl Engine {
@@ -129,10 +131,6 @@ impl Engine {
     /// The same in a session of other settings.
     async fn sql_in(&self, ctx: &SessionContext, sql: &str) -> DataFusionResult<DataFrame> {
         let only_reads = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
-        let frame = ctx.sql_with_options(sql, only_reads).await?;
-        match self.params.is_empty() {
-            true => Ok(frame),
-            false => frame.with_param_values(ParamValues::Map(self.params.clone())),
-        }
+        self.params.bind(ctx.sql_with_options(sql, only_reads).await?)
     }
 }

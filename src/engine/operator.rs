@@ -22,6 +22,7 @@ use datafusion::physical_plan::{
 use tokio::sync::mpsc;
 
 use crate::engine::classified::Counts;
+use crate::engine::metered;
 use crate::engine::reconcile::Comparison;
 use crate::error::{Error, ErrorKind, Result};
 use crate::side::BySide;
@@ -93,6 +94,11 @@ impl ReconcileExec {
     pub fn counts(&self) -> Result<Counts> {
         let none = || Error::new(ErrorKind::Internal, "a comparison has not come to its end");
         self.counts.get().cloned().ok_or_else(none)
+    }
+
+    /// Rows of both sides that came out of the files, each once.
+    pub fn scanned_rows(&self) -> u64 {
+        [&self.inputs.source, &self.inputs.target].map(|input| metered::scanned_rows(input.scan.as_ref())).iter().sum()
     }
 }
 

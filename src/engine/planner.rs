@@ -5,6 +5,7 @@ use std::sync::Arc;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::{SessionConfig, SessionContext, col};
 
+use crate::engine::bytes::Cancelled;
 use crate::engine::operator::{Emit, Input, ReconcileExec};
 use crate::engine::reconcile::{Comparison, HASH};
 use crate::engine::suspects::{Known, is_suspect};
@@ -36,6 +37,29 @@ impl Engine {
             Strategy::Bytes => self.cancel(plan).await?,
             _ => None,
         };
+        self.uncached(plan, strategy, exact, emit, cancelled, suspects).await
+    }
+
+    /// The same for the eye: nothing is read, so nothing is known yet of equal bytes or of what is remembered.
+    pub async fn explained(
+        self: &Arc<Self>,
+        plan: &Arc<MatchPlan>,
+        strategy: Strategy,
+        exact: bool,
+        emit: Emit,
+    ) -> Result<ReconcileExec> {
+        self.uncached(plan, strategy, exact, emit, None, Arc::new(Known::default())).await
+    }
+
+    async fn uncached(
+        self: &Arc<Self>,
+        plan: &Arc<MatchPlan>,
+        strategy: Strategy,
+        exact: bool,
+        emit: Emit,
+        cancelled: Option<Cancelled>,
+        suspects: Arc<Known>,
+    ) -> Result<ReconcileExec> {
         // Rows are fetched from all that was not proven to be apart from them.
         let scanned = cancelled.as_ref().map_or(plan.as_ref(), |cancelled| &cancelled.plan);
         let fetched = match &cancelled {

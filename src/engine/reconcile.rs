@@ -298,7 +298,7 @@ impl Comparison {
 
     fn new_spool(&self, schemas: BySide<SchemaRef>) -> Spool {
         let limit = usize::try_from(self.engine.memory / GROUP_SHARE).unwrap_or(usize::MAX);
-        Spool::new(self.engine.ctx.runtime_env(), schemas, HASH, limit, BUCKETS)
+        Spool::new(self.engine.ctx.runtime_env(), self.engine.progress.clone(), schemas, HASH, limit, BUCKETS)
     }
 
     /// Reads both sides in full width; returns the rows and their tally.
@@ -376,7 +376,7 @@ impl Engine {
     /// for reading and comparing them.
     pub(super) fn digests(&self, plan: &MatchPlan, tasks: usize) -> Digests {
         let limit = usize::try_from(self.memory / 8).unwrap_or(usize::MAX) / tasks.max(1);
-        Digests::new(&self.ctx.runtime_env(), self.digest_partitions(plan), limit)
+        Digests::new(&self.ctx.runtime_env(), &self.progress, self.digest_partitions(plan), limit)
     }
 
     /// Enough that one partition of both sides fits beside everything else.

@@ -10,6 +10,7 @@ use datafusion::execution::SpillFile;
 use datafusion::execution::runtime_env::RuntimeEnv;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::progress::Progress;
 
 /// One temporary file, deleted when dropped.
 pub struct SegmentFile {
@@ -19,14 +20,16 @@ pub struct SegmentFile {
     end: u64,
     /// (offset, length) in bytes, by bucket.
     segments: Vec<Vec<(u64, u64)>>,
+    progress: Arc<Progress>,
 }
 
 impl SegmentFile {
-    pub fn create(runtime: &RuntimeEnv, buckets: usize, what: &str) -> Result<Self> {
+    pub fn create(runtime: &RuntimeEnv, progress: &Arc<Progress>, buckets: usize, what: &str) -> Result<Self> {
         let temporary = runtime.disk_manager.create_tmp_file(what)?;
         let path = temporary.path().ok_or_else(|| Error::new(ErrorKind::Internal, "temporary files are not local"))?;
         let file = File::options().read(true).write(true).open(path).map_err(spill_error)?;
-        Ok(Self { _temporary: temporary, file, end: 0, segments: vec![Vec::new(); buckets] })
+        let segments = vec![Vec::new(); buckets];
+        Ok(Self { _temporary: temporary, file, end: 0, segments, progress: progress.clone() })
     }
 
     pub fn append(&mut self, bucket: usize, bytes: &[u8]) -> Result<()> {
@@ -35,6 +38,7 @@ impl SegmentFile {
         let length = bytes.len() as u64;
         self.segments[bucket].push((self.end, length));
         self.end += length;
+        self.progress.add_spilled(length);
         Ok(())
     }
 

@@ -7,7 +7,7 @@ use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext};
 
-use crate::engine::{Budget, BudgetLimits, Catalog, Engine};
+use crate::engine::{Budget, BudgetLimits, Catalog, Engine, Params};
 use crate::error::Result;
 use crate::progress::Progress;
 use crate::project::model::Project;
@@ -67,7 +67,6 @@ impl Engine {
         let ctx = SessionContext::new_with_config_rt(config, runtime);
         crate::sql::register(&ctx)?;
         let catalog = Catalog::register(&ctx, project, progress.clone())?;
-        let params = project.params.iter().map(|(name, value)| (name.clone(), value.clone().into())).collect();
         let budget = Budget::start(BudgetLimits::default(), progress.clone());
         Ok(Self {
             ctx,
@@ -78,7 +77,7 @@ impl Engine {
             hash_mask: limits.hash_mask,
             cache: None,
             budget,
-            params,
+            params: Params::new(&project.params),
         })
     }
 }

@@ -16,6 +16,7 @@ use datafusion::execution::runtime_env::RuntimeEnv;
 
 use crate::engine::segments::SegmentFile;
 use crate::error::{Error, ErrorKind, Result};
+use crate::progress::Progress;
 use crate::side::{BySide, Side};
 
 /// Rows are distributed to buckets in lots of about this size, so that segments on disk are not tiny.
@@ -23,6 +24,7 @@ const LOT_BYTES: usize = 32 << 20;
 
 pub struct Spool {
     runtime: Arc<RuntimeEnv>,
+    progress: Arc<Progress>,
     sides: BySide<Rows>,
     reservation: MemoryReservation,
     /// What may stay in memory before all goes to disk.
@@ -42,6 +44,7 @@ impl Spool {
     /// `hash_column` holds the key hash (UInt64) of each row. `limit`: bytes that may stay in memory.
     pub fn new(
         runtime: Arc<RuntimeEnv>,
+        progress: Arc<Progress>,
         schemas: BySide<SchemaRef>,
         hash_column: &str,
         limit: usize,
@@ -50,7 +53,8 @@ impl Spool {
         let consumer = MemoryConsumer::new("rows to classify").with_can_spill(true);
         let reservation = consumer.register(&runtime.memory_pool);
         let rows = |schema| Rows { schema: plain_schema(schema), pending: Vec::new(), pending_bytes: 0, file: None };
-        Self { runtime, sides: schemas.map(rows), reservation, limit, buckets, hash_column: hash_column.to_string() }
+        let hash_column = hash_column.to_string();
+        Self { runtime, progress, sides: schemas.map(rows), reservation, limit, buckets, hash_column }
     }
 
     pub fn push(&mut self, side: Side, batch: RecordBatch) -> Result<()> {
@@ -76,7 +80,7 @@ impl Spool {
         let rows = self.sides.get_mut(side);
         let file = match &mut rows.file {
             Some(file) => file,
-            none => none.insert(SegmentFile::create(&self.runtime, self.buckets, "rows to classify")?),
+            none => none.insert(SegmentFile::create(&self.runtime, &self.progress, self.buckets, "rows to classify")?),
         };
         if rows.pending.is_empty() {
             return Ok(());
@@ -233,7 +237,7 @@ mod tests {
     fn ids(limit: usize, group_bytes: u64) -> (usize, Vec<i64>) {
         let schema = batch(vec![]).schema();
         let runtime = Arc::new(RuntimeEnv::default());
-        let mut spool = Spool::new(runtime, BySide::new(schema.clone(), schema), "#hash", limit, 8);
+        let mut spool = Spool::new(runtime, Arc::default(), BySide::new(schema.clone(), schema), "#hash", limit, 8);
         for i in 0..100u64 {
             let hashes = (0..50).map(|j| (i * 50 + j).wrapping_mul(0x9e37_79b9_7f4a_7c15)).collect();
             spool.push(if i % 2 == 0 { Side::Source } else { Side::Target }, batch(hashes)).unwrap();

@@ -9,7 +9,7 @@ use datafusion::arrow::datatypes::{DataType, Field};
 
 use crate::project::model::Severity;
 use crate::run::report::{
-    AllowUsed, ColumnCounts, Guarantee, Outcome, RowCounts, RuleReport, RunReport, SchemaDifferences, TypeDiffers,
+    AllowUsed, ColumnCounts, Guarantee, Outcome, RowCounts, RuleReport, RunReport, SchemaDifferences, TypeDiffers, Work,
 };
 use crate::side::BySide;
 
@@ -28,6 +28,8 @@ pub fn reconciled(name: &str) -> RuleReport {
         outcome: Outcome::Reconciled,
         guarantee: Guarantee::Digest128,
         strategy: "digest",
+        why: "24 bytes a row tell which rows may differ".into(),
+        work: Work::default(),
         severity: Severity::Error,
         owner: None,
         rows: RowCounts { source: 1500, target: 1500, equal: 1500, ..RowCounts::default() },
@@ -69,6 +71,14 @@ pub fn diverged() -> RunReport {
         only_in_source: vec!["legacy".into()],
         only_in_target: vec![],
         type_differs: vec![TypeDiffers { column: "x".into(), types: BySide::new("Utf8".into(), "Binary".into()) }],
+    };
+    rule.work = Work {
+        estimated_rows: Some(12_002_388),
+        bytes_read: 411_041_792,
+        rows_read: 12_002_388,
+        rows_per_second: 14_781_266,
+        bytes_per_second: 506_208_000,
+        spilled_bytes: 3 << 29,
     };
     rule.notes = vec!["id: Int32 in the source, Int64 in the target; compared as Int64".into()];
     rule.sample = Some(sample());

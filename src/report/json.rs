@@ -1,10 +1,11 @@
 //! The JSON summary: one document, whose shape is a contract (docs/reference, section "JSON summary").
 
+use serde::Serialize;
+
 use crate::error::{Error, ErrorKind, Result};
-use crate::run::report::RunReport;
 
 /// The document, indented, with a newline at its end.
-pub fn json(report: &RunReport) -> Result<String> {
+pub fn json(report: &impl Serialize) -> Result<String> {
     let mut out = serde_json::to_string_pretty(report)
         .map_err(|error| Error::new(ErrorKind::Internal, "the report cannot be written as JSON").source(error))?;
     out.push('\n');
@@ -30,6 +31,14 @@ mod tests {
               "outcome": "diverged",
               "guarantee": "digest128",
               "strategy": "digest",
+              "why": "24 bytes a row tell which rows may differ",
+              "work": {
+                "estimated_rows": 12002388,
+                "bytes_read": 411041792,
+                "rows_per_second": 14781266,
+                "bytes_per_second": 506208000,
+                "spilled_bytes": 1610612736
+              },
               "rows": {
                 "source": 6001215,
                 "target": 6001173,

@@ -1,6 +1,8 @@
-//! From a [`RunReport`](crate::run::report::RunReport) to what people and programs read. Nothing here prints.
+//! From a [`RunReport`](crate::run::report::RunReport), or an [`Explanation`](crate::run::explain::Explanation), to what
+//! people and programs read. Nothing here prints.
 
 mod columns;
+mod explain;
 mod json;
 pub mod numbers;
 pub mod palette;
@@ -10,6 +12,7 @@ pub mod table;
 mod text;
 pub mod value;
 
+pub use explain::{explanation, explanation_in_brief};
 pub use json::json;
 pub use palette::Palette;
 pub use text::{Layout, brief, text};

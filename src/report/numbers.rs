@@ -13,6 +13,15 @@ pub fn count(n: u64) -> String {
     out
 }
 
+/// A number where there is little room, rounded down: `9,999`, `10k`, `999k`, `1.0M`, `1,234.5M`.
+pub fn rough(n: u64) -> String {
+    match n {
+        0..10_000 => count(n),
+        10_000..1_000_000 => format!("{}k", n / 1000),
+        _ => format!("{}.{}M", count(n / 1_000_000), n / 100_000 % 10),
+    }
+}
+
 /// `1 row`, `2 rows`; `noun` is the singular of a word whose plural takes an s.
 pub fn counted(n: u64, noun: &str) -> String {
     format!("{} {noun}{}", count(n), if n == 1 { "" } else { "s" })
@@ -69,6 +78,8 @@ mod tests {
     fn digits_are_grouped() {
         let all: Vec<String> = [0, 7, 999, 1000, 5_983_355, u64::MAX].into_iter().map(count).collect();
         assert_eq!(all, ["0", "7", "999", "1,000", "5,983,355", "18,446,744,073,709,551,615"]);
+        let rough: Vec<String> = [9999, 10_000, 999_999, 1_050_000, 1_234_567_890].into_iter().map(rough).collect();
+        assert_eq!(rough, ["9,999", "10k", "999k", "1.0M", "1,234.5M"]);
         assert_eq!(counted(1, "row"), "1 row");
         assert_eq!(counted(0, "row"), "0 rows");
     }

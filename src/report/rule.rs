@@ -1,7 +1,7 @@
 //! One rule of the text report: headline, sides, counts, columns, schema, notes, sample, and how it was proven.
 
 use crate::project::model::Severity;
-use crate::report::numbers::{count, counted, elapsed, share};
+use crate::report::numbers::{bytes, count, counted, elapsed, share};
 use crate::report::palette::Palette;
 use crate::report::table::{Align, Cell, Table};
 use crate::report::text::{Layout, divergences};
@@ -170,6 +170,13 @@ fn proof(rule: &RuleReport, palette: Palette) -> String {
         parts.push(format!("strategy {}", rule.strategy));
     }
     parts.push(elapsed(rule.elapsed_ms));
+    // Of a few rows, the rate only tells how long it takes to begin.
+    if rule.work.rows_read >= 1_000_000 {
+        parts.push(format!("{} rows/s", count(rule.work.rows_per_second)));
+    }
+    if rule.work.spilled_bytes > 0 {
+        parts.push(format!("{} spilled", bytes(rule.work.spilled_bytes)));
+    }
     format!("{INDENT}{}\n", palette.faint(&parts.join(", ")))
 }
 

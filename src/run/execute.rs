@@ -29,14 +29,16 @@ pub struct Execution<'a> {
 impl Execution<'_> {
     /// Compares one rule. Its table is written, not yet visible.
     pub async fn rule(&self, planned: &Planned<'_>) -> Result<(RuleReport, RunRecord)> {
-        let clock = std::time::Instant::now();
+        let progress = &self.engine.progress;
+        let task = progress.begin(&planned.rule.name, planned.rows(), planned.bytes(self.engine).await?);
         let report = match &planned.plan {
             Plan::Match(plan) => self.match_rule(planned, plan).await,
             Plan::Sql(sql) => self.sql_rule(planned, sql).await,
         };
         let mut report = report.map_err(|error| of_dataset(error, planned))?;
         let inputs = self.inputs(planned).await?;
-        report.elapsed_ms = u64::try_from(clock.elapsed().as_millis()).unwrap_or(u64::MAX);
+        report.elapsed_ms = u64::try_from(task.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        report.work.finish(&task, progress.counters());
         let record = self.record(planned, &report, inputs);
         Ok((report, record))
     }

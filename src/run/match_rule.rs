@@ -9,13 +9,14 @@ use tokio::sync::mpsc;
 
 use crate::divergence::{Assembler, Unsorted, Written, assemble_schema_differences, write_sorted};
 use crate::engine::classified::Counts;
-use crate::engine::{Choice, Emit, choose};
+use crate::engine::{Choice, Emit, spilled_bytes};
 use crate::error::{Error, ErrorKind, Result};
 use crate::project::model::{Allow, Rule, RuleKind};
 use crate::rule::plan::MatchPlan;
 use crate::run::execute::{Execution, decide, note_on_budget};
 use crate::run::planned::Planned;
-use crate::run::report::RuleReport;
+use crate::run::report::{RuleReport, Work};
+use crate::side::BySide;
 use crate::verdict::{Coverage, Outcome, Segments};
 
 impl Execution<'_> {
@@ -33,11 +34,12 @@ impl Execution<'_> {
             batches,
         };
         let write = write_sorted(&self.engine.ctx, found, output.as_ref(), self.limit);
-        let choice = choose(plan, self.engine.wish(self.strategy, self.exact));
+        let choice = planned.choice(self.engine, self.strategy, self.exact).await?.ok_or_else(no_choice)?;
         tracing::info!(rule = rule.name, strategy = choice.strategy.as_str(), why = choice.why, "planned");
         let compare = self.compare(plan, &choice, assembler.clone(), sorted_in);
-        let (counts, written) = tokio::try_join!(compare, write)?;
+        let ((counts, mut work), written) = tokio::try_join!(compare, write)?;
         self.check_written(&counts, &written, plan)?;
+        work.spilled_bytes += spilled_bytes(written.sort.as_ref());
         let (mut outcome, allow) = decide(rule, &counts.rows, &plan.schema);
         let mut notes = plan.notes.clone();
         notes.extend(assembler.schema.notes.iter().cloned());
@@ -57,10 +59,12 @@ impl Execution<'_> {
         }
         Ok(RuleReport {
             rule: rule.name.clone(),
-            kind: if matches!(rule.kind, RuleKind::Totals(_)) { "totals" } else { "match" },
+            kind: planned.kind(),
             outcome,
             guarantee: counts.guarantee,
             strategy: counts.strategy.as_str(),
+            why: why(&choice, &counts),
+            work,
             severity: rule.severity,
             owner: rule.owner.clone(),
             rows: counts.rows,
@@ -85,17 +89,24 @@ impl Execution<'_> {
         choice: &Choice,
         assembler: Arc<Assembler>,
         out: mpsc::Sender<Result<RecordBatch>>,
-    ) -> Result<Counts> {
-        let schema = assembler.sortable.clone();
-        let emit = Emit { schema, make: Arc::new(move |batch| assembler.assemble(batch)) };
-        let operator = self.engine.operator(plan, choice.strategy, self.exact, emit).await?;
+    ) -> Result<(Counts, Work)> {
+        let operator = self.engine.operator(plan, choice.strategy, self.exact, emit(assembler)).await?;
         let mut divergences = operator.execute(0, self.engine.ctx.task_ctx())?;
         while let Some(batch) = divergences.try_next().await? {
             if out.send(Ok(batch)).await.is_err() {
                 return Err(Error::new(ErrorKind::Output, "the writer of the divergence table stopped"));
             }
         }
-        operator.counts()
+        let counts = operator.counts()?;
+        let BySide { source, target } = &choice.estimate;
+        let work = Work {
+            estimated_rows: source.rows.zip(target.rows).map(|(source, target)| source + target),
+            // Rows that a strategy read again, because the first one did not come to the end, count once.
+            rows_read: operator.scanned_rows().max(counts.rows.source + counts.rows.target),
+            spilled_bytes: spilled_bytes(&operator),
+            ..Work::default()
+        };
+        Ok((counts, work))
     }
 
     /// What was counted is what was written.
@@ -137,6 +148,24 @@ fn note_on_coverage(coverage: &Coverage) -> String {
             )
         }
     }
+}
+
+/// What disagrees becomes batches of the divergence table.
+pub fn emit(assembler: Arc<Assembler>) -> Emit {
+    Emit { schema: assembler.sortable.clone(), make: Arc::new(move |batch| assembler.assemble(batch)) }
+}
+
+/// Why the strategy that came to the end is the one.
+fn why(choice: &Choice, counts: &Counts) -> String {
+    match &counts.why {
+        Some(why) => why.clone(),
+        None if counts.strategy == choice.strategy => choice.why.clone(),
+        None => format!("`{}` was begun, but the rows are not in key order", choice.strategy),
+    }
+}
+
+pub fn no_choice() -> Error {
+    Error::new(ErrorKind::Internal, "a rule without a strategy")
 }
 
 fn settles(rule: &Rule) -> bool {

@@ -5,6 +5,7 @@
 mod check;
 mod compile;
 mod execute;
+pub mod explain;
 mod function;
 mod match_rule;
 mod planned;
@@ -27,8 +28,9 @@ use crate::verdict::{Guarantee, Outcome};
 pub use check::{DatasetCheck, check_online};
 pub use compile::compile;
 use execute::Execution;
+pub use explain::explain;
 use planned::Planned;
-use report::RunReport;
+use report::{RunReport, Work};
 
 /// What the caller of a run decides.
 #[derive(Debug, Clone)]
@@ -67,11 +69,7 @@ pub async fn run(project: &Project, rules: &[String], options: &RunOptions) -> R
     let clock = std::time::Instant::now();
     let run_id = uuid::Uuid::now_v7().to_string();
     let exact = options.exact()?;
-    let cache = match options.cache.as_deref().or(project.cache.as_deref()) {
-        Some(location) => Some(Arc::new(Cache::open(location).await?)),
-        None => None,
-    };
-    let engine = engine(project, options, cache)?;
+    let engine = engine(project, options, cache(project, options).await?)?;
     let mut planned = Vec::new();
     for rule in chosen(project, rules)? {
         planned.push(Planned::of(&engine, rule, started).await.map_err(|error| of_rule(error, rule))?);
@@ -95,7 +93,16 @@ pub async fn run(project: &Project, rules: &[String], options: &RunOptions) -> R
         for planned in &planned {
             tracing::info!(rule = planned.rule.name, "comparing");
             let (report, record) = execution.rule(planned).await.map_err(|error| of_rule(error, planned.rule))?;
-            tracing::info!(rule = report.rule, outcome = report.outcome.as_str(), ms = report.elapsed_ms, "compared");
+            let Work { bytes_read, rows_per_second, spilled_bytes, .. } = report.work;
+            tracing::info!(
+                rule = report.rule,
+                outcome = report.outcome.as_str(),
+                ms = report.elapsed_ms,
+                bytes_read,
+                rows_per_second,
+                spilled_bytes,
+                "compared"
+            );
             reports.push(report);
             records.push(record);
         }
@@ -124,6 +131,14 @@ fn of_rule(error: Error, rule: &Rule) -> Error {
     match &rule.location {
         Some(location) => error.context("rule", rule.name.clone()).at(location.clone()),
         None => error,
+    }
+}
+
+/// Where digests are remembered, if anywhere.
+async fn cache(project: &Project, options: &RunOptions) -> Result<Option<Arc<Cache>>> {
+    match options.cache.as_deref().or(project.cache.as_deref()) {
+        Some(location) => Ok(Some(Arc::new(Cache::open(location).await?))),
+        None => Ok(None),
     }
 }
 

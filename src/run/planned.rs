@@ -6,8 +6,8 @@ use chrono::{DateTime, Utc};
 use datafusion::error::Result as DataFusionResult;
 use datafusion::prelude::DataFrame;
 
-use crate::engine::Engine;
 use crate::engine::catalog::{TEXT_SUFFIX, table_name};
+use crate::engine::{Choice, Engine, Strategy, choose};
 use crate::error::{Error, Result};
 use crate::project::model::{Rule, RuleKind, SqlRule};
 use crate::rule::plan::{MatchPlan, Relation};
@@ -29,6 +29,9 @@ pub enum Plan<'a> {
     Match(Arc<MatchPlan>),
     Sql(&'a SqlRule),
 }
+
+/// Why a `sql` rule is run as it is.
+pub const QUERY: &str = "every row that the query returns is a divergence";
 
 impl<'a> Planned<'a> {
     pub async fn of(engine: &Engine, rule: &'a Rule, started: DateTime<Utc>) -> Result<Self> {
@@ -52,6 +55,57 @@ impl<'a> Planned<'a> {
         };
         check_fragments(engine, &plan).await?;
         Ok(Self { rule, plan: Plan::Match(Arc::new(plan)), datasets: Some(datasets) })
+    }
+
+    pub fn kind(&self) -> &'static str {
+        match self.rule.kind {
+            RuleKind::Match(_) => "match",
+            RuleKind::Totals(_) => "totals",
+            RuleKind::Sql(_) => "sql",
+        }
+    }
+
+    /// What the planner decides for a match; none for a `sql` rule. What the plan does not tell of its sides, their
+    /// datasets do.
+    pub async fn choice(&self, engine: &Engine, forced: Option<Strategy>, exact: bool) -> Result<Option<Choice>> {
+        let (Plan::Match(plan), Some(datasets)) = (&self.plan, self.datasets) else { return Ok(None) };
+        let mut choice = choose(plan, engine.wish(forced, exact));
+        for side in Side::BOTH {
+            let estimate = choice.estimate.get_mut(side);
+            if estimate.files.is_none() {
+                let name = datasets.get(side);
+                let inputs = engine.catalog.inputs(name).await?;
+                estimate.rows = engine.catalog.open(name).await?.and_then(|opened| opened.rows);
+                estimate.bytes = Some(inputs.iter().map(|input| input.size).sum());
+                estimate.files = Some(inputs.len());
+            }
+        }
+        Ok(Some(choice))
+    }
+
+    /// Bytes of all files that the rule reads.
+    pub async fn bytes(&self, engine: &Engine) -> Result<u64> {
+        let mut bytes = 0;
+        for name in self.names(engine)? {
+            bytes += engine.catalog.inputs(&name).await?.iter().map(|input| input.size).sum::<u64>();
+        }
+        Ok(bytes)
+    }
+
+    fn names(&self, engine: &Engine) -> Result<Vec<String>> {
+        match (&self.plan, self.datasets) {
+            (Plan::Sql(sql), _) => engine.catalog.references(&sql.query.sql),
+            (_, Some(datasets)) => Ok(vec![datasets.source.clone(), datasets.target.clone()]),
+            (_, None) => Ok(Vec::new()),
+        }
+    }
+
+    /// Rows that the engine will be handed, where metadata tells.
+    pub fn rows(&self) -> Option<u64> {
+        match &self.plan {
+            Plan::Match(plan) => Some(plan.sides.source.exact_rows? + plan.sides.target.exact_rows?),
+            Plan::Sql(_) => None,
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
+use crate::progress::{Counters, Task, per_second};
 use crate::project::model::Severity;
 use crate::side::BySide;
 pub use crate::verdict::{ColumnCounts, Coverage, Guarantee, Outcome, RowCounts, SchemaDifferences, TypeDiffers};
@@ -27,8 +28,11 @@ pub struct RuleReport {
     pub kind: &'static str,
     pub outcome: Outcome,
     pub guarantee: Guarantee,
-    /// `join`, `digest`; for a `sql` rule `query`.
+    /// `merge`, `digest`, `join`; for a `sql` rule `query`.
     pub strategy: &'static str,
+    /// Why this strategy.
+    pub why: String,
+    pub work: Work,
     #[serde(skip)]
     pub severity: Severity,
     #[serde(skip)]
@@ -58,6 +62,33 @@ pub struct RuleReport {
     /// The first divergences in the order of the table, for people; at most `--limit`.
     #[serde(skip)]
     pub sample: Option<datafusion::arrow::record_batch::RecordBatch>,
+}
+
+/// What it took.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub struct Work {
+    /// Rows of both sides before filters, as metadata tells; none where it does not.
+    pub estimated_rows: Option<u64>,
+    /// As stored. Bytes that are read twice count twice; headers and footers do not count.
+    pub bytes_read: u64,
+    /// Rows that came out of the files; those that are read twice count once.
+    #[serde(skip)]
+    pub rows_read: u64,
+    pub rows_per_second: u64,
+    pub bytes_per_second: u64,
+    /// Written to temporary files.
+    pub spilled_bytes: u64,
+}
+
+impl Work {
+    /// At the end of the rule: what the counters tell.
+    pub fn finish(&mut self, task: &Task, counters: Counters) {
+        let (done, time) = (counters.since(task.before), task.started.elapsed());
+        self.bytes_read = done.bytes_read;
+        self.rows_per_second = per_second(self.rows_read, time);
+        self.bytes_per_second = per_second(done.bytes_read, time);
+        self.spilled_bytes += done.spilled_bytes;
+    }
 }
 
 #[derive(Debug, Clone, Copy)]

@@ -1,15 +1,19 @@
 //! A `sql` rule, executed: every row that the analyst's query returns is a divergence.
 
+use std::sync::Arc;
+
 use datafusion::arrow::array::AsArray;
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Fields};
 use datafusion::arrow::record_batch::RecordBatch;
+use datafusion::physical_plan::execute_stream;
 use datafusion::prelude::DataFrame;
 use futures::TryStreamExt;
 use minijinja::context;
 use tokio::sync::mpsc;
 
 use crate::divergence::{DivergenceSchema, Unsorted, assemble_query, write_sorted};
+use crate::engine::{scanned_rows, spilled_bytes};
 use crate::error::{Error, ErrorKind, Result};
 use crate::project::model::SqlRule;
 use crate::project::nearest;
@@ -17,8 +21,8 @@ use crate::rule::common::is_nested;
 use crate::rule::position::locate;
 use crate::rule::sql::{ident, render};
 use crate::run::execute::{Execution, decide, note_on_budget};
-use crate::run::planned::Planned;
-use crate::run::report::RuleReport;
+use crate::run::planned::{Planned, QUERY};
+use crate::run::report::{RuleReport, Work};
 use crate::verdict::{Guarantee, RowCounts, SchemaDifferences};
 
 impl Execution<'_> {
@@ -28,6 +32,8 @@ impl Execution<'_> {
         let fields = frame.schema().as_arrow().fields().clone();
         let schema = DivergenceSchema::of_query(&fields, &sql.key);
         let numbered = self.numbered(frame, &fields, sql).await?;
+        let context = Arc::new(numbered.task_ctx());
+        let query = numbered.create_physical_plan().await?;
         let key: Vec<usize> = match sql.key.is_empty() {
             true => (0..fields.len()).collect(),
             false => sql.key.iter().filter_map(|key| fields.iter().position(|f| f.name() == key)).collect(),
@@ -36,7 +42,7 @@ impl Execution<'_> {
         let (send, batches) = mpsc::channel(2);
         let schema_of_batches = schema.clone();
         let produce = async {
-            let mut stream = numbered.execute_stream().await?;
+            let mut stream = execute_stream(query.clone(), context)?;
             let mut violations = 0;
             while let Some(batch) = stream.try_next().await? {
                 violations += batch.num_rows() as u64;
@@ -64,10 +70,16 @@ impl Execution<'_> {
         let (outcome, allow) = decide(rule, &rows, &nothing);
         Ok(RuleReport {
             rule: rule.name.clone(),
-            kind: "sql",
+            kind: planned.kind(),
             outcome,
             guarantee: Guarantee::Exact,
             strategy: "query",
+            why: QUERY.into(),
+            work: Work {
+                rows_read: scanned_rows(query.as_ref()),
+                spilled_bytes: spilled_bytes(query.as_ref()) + spilled_bytes(written.sort.as_ref()),
+                ..Work::default()
+            },
             severity: rule.severity,
             owner: rule.owner.clone(),
             rows,

@@ -1,6 +1,7 @@
 //! The command line as a person and as a scheduler meet it.
 
 mod commands;
+mod explain;
 mod output;
 mod secrets;
 mod shell;

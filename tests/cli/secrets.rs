@@ -74,6 +74,10 @@ rules:
     for (args, code) in [
         (vec!["run", "people", "who", "-vv"], 1),
         (vec!["run", "people", "--format", "json"], 1),
+        (vec!["run", "people", "who", "--explain"], 0),
+        (vec!["run", "people", "who", "--explain", "--format", "json", "-vv"], 0),
+        (vec!["diff", &url, "b.csv", "-k", "id", "--explain"], 0),
+        (vec!["run", "lost", "--explain"], 2),
         (vec!["run", "lost", "-vv"], 2),
         (vec!["run", "lost", "--format", "json"], 2),
         (vec!["check", "-vv"], 0),
