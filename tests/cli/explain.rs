@@ -144,9 +144,10 @@ fn a_run_tells_of_its_work() {
 #[test]
 fn why_another_strategy_came_to_the_end() {
     let tieout = Tieout::new();
-    tieout.file("a.csv", "id,n\n1,1\n2,2\n3,3\n");
-    tieout.file("b.csv", "id,n\n1,1\n3,3\n2,2\n");
-    let rule = tieout.run(["diff", "a.csv", "b.csv", "-k", "id", "--format", "json"]).exits(0).rule("diff");
+    let line = |n: u32| format!("{{\"id\": {n}}}\n");
+    tieout.file("a.ndjson", &[1, 2, 3].map(line).concat());
+    tieout.file("b.ndjson", &[1, 3, 2].map(line).concat());
+    let rule = tieout.run(["diff", "a.ndjson", "b.ndjson", "-k", "id", "--format", "json"]).exits(0).rule("diff");
     assert_eq!(rule["strategy"], "digest");
     assert!(rule["why"].as_str().unwrap().contains("not in key order"), "{rule}");
 }
