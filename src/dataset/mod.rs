@@ -150,6 +150,12 @@ impl Opened {
         }
     }
 
+    /// Rows of the input of this number, where its metadata tells.
+    pub fn rows_of(&self, number: usize) -> Option<u64> {
+        let footer = self.footers.get(number)?;
+        Some(footer.row_groups().iter().map(|group| group.num_rows().max(0) as u64).sum())
+    }
+
     /// A table of the inputs of these numbers. `by_file`: with a partition each.
     pub fn of_files(&self, numbers: &[usize], by_file: bool) -> Arc<dyn TableProvider> {
         Arc::new(self.files.of_files(numbers, by_file))

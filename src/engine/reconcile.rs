@@ -166,7 +166,7 @@ impl Comparison {
 
     async fn scan_digests(&self, inputs: &BySide<Input>, context: &Arc<TaskContext>) -> Result<Scanned> {
         if let Some(remembered) = &self.remembered {
-            let files = self.scan_files(remembered, inputs, context).await?;
+            let files = self.scan_files(remembered, inputs).await?;
             return self.compare_digests(files, true).await;
         }
         let mut sides = BySide::<Vec<(usize, Digests)>>::default();

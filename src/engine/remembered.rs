@@ -25,6 +25,8 @@ use crate::side::{BySide, Side};
 pub struct Remembered {
     cache: Arc<Cache>,
     sides: BySide<Files>,
+    /// In which the files are scanned: no task takes a file from another.
+    context: Arc<TaskContext>,
 }
 
 /// The files of one side.
@@ -78,6 +80,14 @@ impl Engine {
         suspects: &Arc<Known>,
     ) -> Result<Option<(Remembered, BySide<Input>)>> {
         let (mut sides, mut inputs) = (Vec::new(), Vec::new());
+        let apart = |partitions: usize| {
+            self.session_with(|config| {
+                let mut config = config.with_target_partitions(partitions).with_round_robin_repartition(false);
+                config.options_mut().optimizer.repartition_file_scans = false;
+                config.options_mut().execution.enable_file_stream_work_stealing = false;
+                config
+            })
+        };
         for side in Side::BOTH {
             let Some(opened) = plan.sides.get(side).opened.clone() else { return Ok(None) };
             let names = self.names(plan, side, &opened)?;
@@ -91,12 +101,7 @@ impl Engine {
             }
             let new: Vec<usize> = (0..names.len()).filter(|n| !known.iter().any(|(number, _)| number == n)).collect();
             let Some((_stand_in, narrowed)) = StandIn::of_files(self, plan, side, &new, true)? else { return Ok(None) };
-            let ctx = self.session_with(|config| {
-                let mut config = config.with_target_partitions(new.len().max(1)).with_round_robin_repartition(false);
-                config.options_mut().optimizer.repartition_file_scans = false;
-                config.options_mut().execution.enable_file_stream_work_stealing = false;
-                config
-            });
+            let ctx = apart(new.len().max(1));
             let scan = self.physical(&ctx, &digested_sql(&narrowed, side, false)?, None).await?;
             if !new.is_empty() && scan.properties().output_partitioning().partition_count() != new.len() {
                 return Ok(None);
@@ -109,7 +114,8 @@ impl Engine {
         }
         let (Some(t_files), Some(t_input)) = (sides.pop(), inputs.pop()) else { return Ok(None) };
         let (Some(s_files), Some(s_input)) = (sides.pop(), inputs.pop()) else { return Ok(None) };
-        let remembered = Remembered { cache: cache.clone(), sides: BySide::new(s_files, t_files) };
+        let context = apart(1).task_ctx();
+        let remembered = Remembered { cache: cache.clone(), sides: BySide::new(s_files, t_files), context };
         Ok(Some((remembered, BySide::new(s_input, t_input))))
     }
 
@@ -137,7 +143,6 @@ impl Comparison {
         &self,
         remembered: &Remembered,
         inputs: &BySide<Input>,
-        context: &Arc<TaskContext>,
     ) -> Result<BySide<Vec<(usize, Digests)>>> {
         let slots = Arc::new(Semaphore::new(self.engine.threads.max(1)));
         let mut tasks = JoinSet::new();
@@ -145,16 +150,22 @@ impl Comparison {
             let files = remembered.sides.get(side);
             let parts = files.opened.inputs.len() * 2;
             for (partition, &number) in files.new.iter().enumerate() {
-                let (scan, context, slots) = (inputs.get(side).scan.clone(), context.clone(), slots.clone());
+                let (scan, slots) = (inputs.get(side).scan.clone(), slots.clone());
+                let context = remembered.context.clone();
                 let (engine, cache, digests) =
                     (self.engine.clone(), remembered.cache.clone(), self.engine.digests(&self.plan, parts));
                 let (name, input) = (files.names[number].clone(), files.opened.inputs[number].clone());
+                let rows = files.opened.rows_of(number).filter(|_| self.plan.sides.get(side).exact_rows.is_some());
                 tasks.spawn(async move {
                     let _slot = slots.acquire().await.map_err(|e| Error::new(ErrorKind::Internal, e.to_string()))?;
                     let stream = scan.execute(partition, context)?;
                     let digests = collect_digests(engine, stream, digests).await;
                     let digests = digests.map_err(|error| error.context("side", side.as_str()))?;
                     if let (Some(name), false) = (name, digests.stopped) {
+                        // What is remembered of a file must be this file's: a plan that mixed files would show here.
+                        if rows.is_some_and(|rows| rows != digests.tally.rows) {
+                            return Err(Error::new(ErrorKind::Internal, "a file's rows were mixed with another's"));
+                        }
                         cache.save(&name, &input, &digests).await;
                     }
                     Ok::<_, Error>((side, number, digests))
