@@ -67,6 +67,9 @@ impl Comparison {
             }
             let windows = BySide::new(&sides[0], &sides[1]);
             for zipped in zip_whole(windows)? {
+                if counts.strategy == Strategy::Join {
+                    counts.repeated_keys += zipped.repeated;
+                }
                 self.tell(pairing, windows, zipped, rest, counts).await?;
                 if let Some(by) = reached() {
                     return Ok(Some(by));

@@ -52,19 +52,10 @@ impl Rest {
     }
 }
 
-/// The plans that read one side.
-#[derive(Debug, Clone)]
-pub struct Input {
-    /// Every row, as the strategy needs it.
-    pub scan: Arc<dyn ExecutionPlan>,
-    /// The rows of suspects, in full; none where `scan` gives full rows and all of them.
-    pub fetch: Option<Arc<dyn ExecutionPlan>>,
-}
-
 /// Compares all partitions of its inputs; one partition comes out.
 pub struct ReconcileExec {
     comparison: Arc<Comparison>,
-    inputs: BySide<Input>,
+    inputs: BySide<Arc<dyn ExecutionPlan>>,
     emit: Emit,
     properties: Arc<PlanProperties>,
     metrics: ExecutionPlanMetricsSet,
@@ -73,7 +64,7 @@ pub struct ReconcileExec {
 }
 
 impl ReconcileExec {
-    pub fn new(comparison: Comparison, inputs: BySide<Input>, emit: Emit) -> Self {
+    pub fn new(comparison: Comparison, inputs: BySide<Arc<dyn ExecutionPlan>>, emit: Emit) -> Self {
         let properties = PlanProperties::new(
             EquivalenceProperties::new(emit.schema.clone()),
             Partitioning::UnknownPartitioning(1),
@@ -98,7 +89,7 @@ impl ReconcileExec {
 
     /// Rows of both sides that came out of the files, each once.
     pub fn scanned_rows(&self) -> u64 {
-        [&self.inputs.source, &self.inputs.target].map(|input| metered::scanned_rows(input.scan.as_ref())).iter().sum()
+        [&self.inputs.source, &self.inputs.target].map(|input| metered::scanned_rows(input.as_ref())).iter().sum()
     }
 }
 
@@ -123,11 +114,10 @@ impl ExecutionPlan for ReconcileExec {
         &self.properties
     }
 
-    /// Source and target to scan, then to fetch.
+    /// The plans that scan source and target, as the strategy needs them. How the rows of suspects are fetched is planned
+    /// once it is known which they are.
     fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        let BySide { source, target } = &self.inputs;
-        let scans = [&source.scan, &target.scan].into_iter();
-        scans.chain(source.fetch.iter()).chain(target.fetch.iter()).collect()
+        vec![&self.inputs.source, &self.inputs.target]
     }
 
     /// Partitions are compared among themselves: more of them would only cost.
@@ -147,23 +137,12 @@ impl ExecutionPlan for ReconcileExec {
         children: Vec<Arc<dyn ExecutionPlan>>,
         _: ReplaceChildrenOptions,
     ) -> DataFusionResult<Arc<dyn ExecutionPlan>> {
-        let expected = self.children().len();
-        let mut children = children.into_iter();
-        let mut next = || {
-            let missing = || DataFusionError::Internal(format!("ReconcileExec has {expected} inputs"));
-            children.next().ok_or_else(missing)
+        let Ok([source, target]) = <[_; 2]>::try_from(children) else {
+            return Err(DataFusionError::Internal("ReconcileExec has two inputs".into()));
         };
-        let mut inputs = self.inputs.clone();
-        inputs.source.scan = next()?;
-        inputs.target.scan = next()?;
-        for input in [&mut inputs.source, &mut inputs.target] {
-            if let Some(fetch) = &mut input.fetch {
-                *fetch = next()?;
-            }
-        }
         Ok(Arc::new(Self {
             comparison: self.comparison.clone(),
-            inputs,
+            inputs: BySide::new(source, target),
             emit: self.emit.clone(),
             properties: self.properties.clone(),
             metrics: ExecutionPlanMetricsSet::new(),

@@ -34,6 +34,13 @@ impl Params {
         Self { hidden: true, ..self.clone() }
     }
 
+    /// Tells other values from these; only ever hashed.
+    pub fn fingerprint(&self) -> String {
+        let sorted: BTreeMap<&String, String> =
+            self.values.iter().map(|(name, value)| (name, format!("{:?}", value.value))).collect();
+        format!("{sorted:?}")
+    }
+
     pub fn is_empty(&self) -> bool {
         self.values.is_empty()
     }

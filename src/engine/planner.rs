@@ -5,8 +5,7 @@ use std::sync::Arc;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::{SessionConfig, SessionContext, col};
 
-use crate::engine::bytes::Cancelled;
-use crate::engine::operator::{Emit, Input, ReconcileExec};
+use crate::engine::operator::{Emit, ReconcileExec};
 use crate::engine::reconcile::{Comparison, HASH};
 use crate::engine::suspects::{Known, is_suspect};
 use crate::engine::{Engine, Strategy};
@@ -24,20 +23,19 @@ impl Engine {
         exact: bool,
         emit: Emit,
     ) -> Result<ReconcileExec> {
-        let suspects = Arc::new(Known::default());
+        let mut comparison = Comparison::new(self.clone(), plan.clone(), strategy, exact);
         if let (Strategy::Digest, Some(cache)) = (strategy, &self.cache)
-            && let Some((remembered, inputs)) = self.remembered(plan, cache, &suspects).await?
+            && let Some((remembered, inputs)) = self.remembered(plan, cache).await?
         {
-            let (engine, plan) = (self.clone(), plan.clone());
-            let comparison =
-                Comparison { engine, plan, strategy, exact, cancelled: 0, remembered: Some(remembered), suspects };
+            comparison.remembered = Some(remembered);
             return Ok(ReconcileExec::new(comparison, inputs, emit));
         }
-        let cancelled = match strategy {
-            Strategy::Bytes => self.cancel(plan).await?,
-            _ => None,
-        };
-        self.uncached(plan, strategy, exact, emit, cancelled, suspects).await
+        if strategy == Strategy::Bytes {
+            comparison.cancelled = self.cancel(plan).await?;
+        }
+        let scanned = comparison.cancelled.as_ref().map_or(plan.as_ref(), |cancelled| &cancelled.plan);
+        let inputs = self.scans(scanned, strategy).await?;
+        Ok(ReconcileExec::new(comparison, inputs, emit))
     }
 
     /// The same for the eye: nothing is read, so nothing is known yet of equal bytes or of what is remembered.
@@ -48,62 +46,28 @@ impl Engine {
         exact: bool,
         emit: Emit,
     ) -> Result<ReconcileExec> {
-        self.uncached(plan, strategy, exact, emit, None, Arc::new(Known::default())).await
+        let comparison = Comparison::new(self.clone(), plan.clone(), strategy, exact);
+        Ok(ReconcileExec::new(comparison, self.scans(plan, strategy).await?, emit))
     }
 
-    async fn uncached(
-        self: &Arc<Self>,
-        plan: &Arc<MatchPlan>,
-        strategy: Strategy,
-        exact: bool,
-        emit: Emit,
-        cancelled: Option<Cancelled>,
-        suspects: Arc<Known>,
-    ) -> Result<ReconcileExec> {
-        // Rows are fetched from all that was not proven to be apart from them.
-        let scanned = cancelled.as_ref().map_or(plan.as_ref(), |cancelled| &cancelled.plan);
-        let fetched = match &cancelled {
-            Some(cancelled) if !cancelled.apart => plan,
-            _ => scanned,
-        };
-        let source = self.input([scanned, fetched], Side::Source, strategy, &suspects).await?;
-        let target = self.input([scanned, fetched], Side::Target, strategy, &suspects).await?;
-        let cancelled = cancelled.as_ref().map_or(0, |cancelled| cancelled.rows);
-        let comparison = Comparison {
-            engine: self.clone(),
-            plan: plan.clone(),
-            strategy,
-            exact,
-            cancelled,
-            remembered: None,
-            suspects,
-        };
-        Ok(ReconcileExec::new(comparison, BySide::new(source, target), emit))
+    /// The plans that scan both sides, as the strategy needs them.
+    async fn scans(&self, plan: &MatchPlan, strategy: Strategy) -> Result<BySide<Arc<dyn ExecutionPlan>>> {
+        let source = self.scan(plan, Side::Source, strategy).await?;
+        Ok(BySide::new(source, self.scan(plan, Side::Target, strategy).await?))
     }
 
-    async fn input(
-        &self,
-        [plan, fetched]: [&MatchPlan; 2],
-        side: Side,
-        strategy: Strategy,
-        suspects: &Arc<Known>,
-    ) -> Result<Input> {
-        let scan = match strategy {
-            Strategy::Join => self.physical(&self.ctx, &digested_sql(plan, side, true)?, None).await?,
+    async fn scan(&self, plan: &MatchPlan, side: Side, strategy: Strategy) -> Result<Arc<dyn ExecutionPlan>> {
+        match strategy {
+            Strategy::Join => self.physical(&self.ctx, &digested_sql(plan, side, true)?, None).await,
             Strategy::Digest | Strategy::Bytes => {
-                self.physical(&self.ctx, &digested_sql(plan, side, false)?, None).await?
+                self.physical(&self.ctx, &digested_sql(plan, side, false)?, None).await
             }
             // One partition: its rows come in the order in which they are stored.
             Strategy::Merge => {
                 let ctx = self.session_with(|config| config.with_target_partitions(1));
-                self.physical(&ctx, &side_sql(plan, side, Dialect::Engine)?, None).await?
+                self.physical(&ctx, &side_sql(plan, side, Dialect::Engine)?, None).await
             }
-        };
-        let fetch = match strategy {
-            Strategy::Join => None,
-            _ => Some(self.fetch(fetched, side, suspects).await?),
-        };
-        Ok(Input { scan, fetch })
+        }
     }
 
     /// Reads the rows of suspects. Columns beside the key are decoded only for rows that pass.

@@ -15,10 +15,11 @@ use futures::TryStreamExt;
 use tokio::sync::mpsc;
 
 use crate::engine::budget::{by_hash, by_key, nothing};
+use crate::engine::bytes::Cancelled;
 use crate::engine::classified::Counts;
 use crate::engine::digests::{Digests, Found, Tally, compare, digest_of};
 use crate::engine::merge::Merged;
-use crate::engine::operator::{Input, Rest};
+use crate::engine::operator::Rest;
 use crate::engine::remembered::{Remembered, files_with_suspects};
 use crate::engine::spool::Spool;
 use crate::engine::suspects::{Known, Suspects};
@@ -45,8 +46,8 @@ pub struct Comparison {
     pub strategy: Strategy,
     /// Equality must be proven by value.
     pub exact: bool,
-    /// Rows of each side that were found to be the same bytes, and are not scanned.
-    pub cancelled: u64,
+    /// Rows of both sides that were found to be the same bytes, and are not scanned.
+    pub cancelled: Option<Cancelled>,
     /// Files whose digests are remembered, or will be.
     pub remembered: Option<Remembered>,
     /// What the plans that fetch ask.
@@ -100,16 +101,45 @@ impl Scanned {
 }
 
 impl Comparison {
+    pub fn new(engine: Arc<Engine>, plan: Arc<MatchPlan>, strategy: Strategy, exact: bool) -> Self {
+        Self { engine, plan, strategy, exact, cancelled: None, remembered: None, suspects: Arc::default() }
+    }
+
+    /// Rows of each side that are done before any is scanned.
+    fn cancelled(&self) -> u64 {
+        self.cancelled.as_ref().map_or(0, |cancelled| cancelled.rows)
+    }
+
+    /// The plans that fetch the rows of suspects: from the files that hold any, where that is known; else from all that
+    /// was not proven to be apart from them.
+    async fn fetch(&self, files: Option<BySide<Vec<usize>>>) -> Result<BySide<Arc<dyn ExecutionPlan>>> {
+        if let Some(files) = files {
+            return self.fetch_from(files).await;
+        }
+        let plan = match &self.cancelled {
+            Some(cancelled) if cancelled.apart => &cancelled.plan,
+            _ => self.plan.as_ref(),
+        };
+        let source = self.engine.fetch(plan, Side::Source, &self.suspects).await?;
+        Ok(BySide::new(source, self.engine.fetch(plan, Side::Target, &self.suspects).await?))
+    }
+
     /// Compares both sides. All that disagrees is sent to `rest`; the counts are exact, and guarded by conservation: if
     /// they do not hold, this is an error, never a verdict.
-    pub async fn run(&self, inputs: BySide<Input>, context: Arc<TaskContext>, rest: &Rest) -> Result<Counts> {
+    pub async fn run(
+        &self,
+        inputs: BySide<Arc<dyn ExecutionPlan>>,
+        context: Arc<TaskContext>,
+        rest: &Rest,
+    ) -> Result<Counts> {
         let mut scanned = match self.strategy {
             Strategy::Join => self.scan_all(&inputs, &context).await?,
             Strategy::Digest | Strategy::Bytes => self.scan_digests(&inputs, &context).await?,
             Strategy::Merge => self.merge(&inputs, &context).await?,
         };
+        let cancelled = self.cancelled();
         for side in Side::BOTH {
-            scanned.tally.get_mut(side).rows += self.cancelled;
+            scanned.tally.get_mut(side).rows += cancelled;
             if scanned.stopped.is_none() {
                 self.check_metadata(side, scanned.tally.get(side).rows)?;
             }
@@ -118,7 +148,7 @@ impl Comparison {
         counts.repeated_keys = scanned.repeated_keys;
         counts.spilled_bytes = scanned.spilled_bytes;
         counts.why = scanned.why;
-        if self.cancelled > 0 && BySide::new(self.cancelled, self.cancelled) == scanned.tally.map(|tally| tally.rows) {
+        if cancelled > 0 && BySide::new(cancelled, cancelled) == scanned.tally.map(|tally| tally.rows) {
             // All rows are the same bytes.
             counts.guarantee = Guarantee::Exact;
         }
@@ -128,10 +158,7 @@ impl Comparison {
             (_, Some(suspects)) => {
                 verified = suspects.marked(BUCKETS).into_iter().map(|marked| !marked).collect();
                 self.suspects.set(suspects);
-                let fetch = match scanned.files {
-                    Some(files) => self.fetch_from(files, &inputs).await?,
-                    None => inputs.try_map(|_, input| input.fetch.clone().ok_or_else(no_fetch))?,
-                };
+                let fetch = self.fetch(scanned.files).await?;
                 Some(self.spool(&fetch, &context, false).await?)
             }
             (open, None) => open,
@@ -158,27 +185,35 @@ impl Comparison {
         Ok(counts)
     }
 
-    async fn scan_all(&self, inputs: &BySide<Input>, context: &Arc<TaskContext>) -> Result<Scanned> {
-        let scans = BySide::new(inputs.source.scan.clone(), inputs.target.scan.clone());
+    async fn scan_all(&self, inputs: &BySide<Arc<dyn ExecutionPlan>>, context: &Arc<TaskContext>) -> Result<Scanned> {
+        let scans = inputs.clone();
         let (spool, tally) = self.spool(&scans, context, true).await?;
         Ok(Scanned::all(spool, tally))
     }
 
-    async fn scan_digests(&self, inputs: &BySide<Input>, context: &Arc<TaskContext>) -> Result<Scanned> {
+    async fn scan_digests(
+        &self,
+        inputs: &BySide<Arc<dyn ExecutionPlan>>,
+        context: &Arc<TaskContext>,
+    ) -> Result<Scanned> {
         if let Some(remembered) = &self.remembered {
             let files = self.scan_files(remembered, inputs).await?;
             return self.compare_digests(files, true).await;
         }
         let mut sides = BySide::<Vec<(usize, Digests)>>::default();
         for side in Side::BOTH {
-            let streams = execute_stream_partitioned(inputs.get(side).scan.clone(), context.clone())?;
+            let streams = execute_stream_partitioned(inputs.get(side).clone(), context.clone())?;
             let parts = streams.len();
             let collect = |stream| collect_digests(self.engine.clone(), stream, self.digests(parts));
             let tasks: Vec<_> = streams.into_iter().map(collect).collect();
             let digests = join_all(tasks).await.map_err(|error| error.context("side", side.as_str()))?;
             *sides.get_mut(side) = digests.into_iter().enumerate().collect();
         }
-        self.compare_digests(sides, false).await
+        let mut scanned = self.compare_digests(sides, false).await?;
+        if self.strategy == Strategy::Bytes && self.cancelled.is_none() {
+            scanned.why = Some("nothing stands on both sides in the same bytes; digests are compared".into());
+        }
+        Ok(scanned)
     }
 
     /// How far digests came when a limit was reached.
@@ -189,18 +224,15 @@ impl Comparison {
     }
 
     /// `merge`, and what it could not zip by digests.
-    async fn merge(&self, inputs: &BySide<Input>, context: &Arc<TaskContext>) -> Result<Scanned> {
-        let scans = BySide::new(inputs.source.scan.clone(), inputs.target.scan.clone());
+    async fn merge(&self, inputs: &BySide<Arc<dyn ExecutionPlan>>, context: &Arc<TaskContext>) -> Result<Scanned> {
+        let scans = inputs.clone();
         let schemas = BySide::new(scans.source.schema(), scans.target.schema());
         let shapes = schemas.clone().try_map(|_, schema| Shape::new(&self.plan, &schema))?;
         let open = Open::new(self, &schemas, &shapes);
-        let mut batches = Vec::new();
-        for side in Side::BOTH {
-            let stream = execute_stream_partitioned(scans.get(side).clone(), context.clone())?;
-            batches.push(self.ahead(stream, side));
-        }
-        let target = batches.pop().ok_or_else(no_fetch)?;
-        let source = batches.pop().ok_or_else(no_fetch)?;
+        let batches = scans.try_map(|side, scan| {
+            let streams = execute_stream_partitioned(scan, context.clone())?;
+            Ok::<_, Error>(self.ahead(streams, side))
+        })?;
         let limit = usize::try_from(self.engine.memory / GROUP_SHARE).unwrap_or(usize::MAX);
         let budget = &self.engine.budget;
         // Where nothing is tolerated, each row that is told is a divergence.
@@ -209,7 +241,7 @@ impl Comparison {
             Some(left) if exact && told >= left => Some("max_divergences"),
             _ => budget.reached(),
         };
-        match crate::engine::merge::merge(&shapes, BySide::new(source, target), limit, open, reached).await? {
+        match crate::engine::merge::merge(&shapes, batches, limit, open, reached).await? {
             Merged::Stopped { open, rows, equal, repeated, by, last } => {
                 Ok(Scanned { equal, stopped: Some(by_key(by, last)), ..open.scanned(rows, repeated) })
             }
@@ -218,7 +250,7 @@ impl Comparison {
                 let row = rows.get(side) + 1;
                 let why = format!("the {side} is not in key order from row {row} on; all rows are compared by value");
                 self.suspects.set(Arc::new(Suspects::all()));
-                let fetch = inputs.clone().try_map(|_, input| input.fetch.ok_or_else(no_fetch))?;
+                let fetch = self.fetch(None).await?;
                 let (spool, tally) = self.spool(&fetch, context, false).await?;
                 Ok(Scanned { why: Some(why), ..Scanned::all(spool, tally) })
             }
@@ -244,11 +276,8 @@ impl Comparison {
                     scanned.tally.get_mut(side).rows += equal_rows;
                 }
                 scanned.repeated_keys += repeated;
-                if equal_rows > 0 {
-                    let why =
-                        format!("the {side} is not in key order from row {row} on; from there, digests are compared");
-                    scanned.why = Some(why);
-                }
+                let why = format!("the {side} is not in key order from row {row} on; from there, digests are compared");
+                scanned.why = Some(why);
                 Ok(scanned)
             }
         }
@@ -285,9 +314,9 @@ impl Comparison {
             files,
             repeated_keys: repeated,
             spilled_bytes,
-            equal: tally.source.rows.saturating_sub(rows.source) + self.cancelled,
+            equal: tally.source.rows.saturating_sub(rows.source) + self.cancelled(),
             stopped: None,
-            strategy: if self.cancelled > 0 { Strategy::Bytes } else { Strategy::Digest },
+            strategy: if self.cancelled.is_some() { Strategy::Bytes } else { Strategy::Digest },
             why: None,
         })
     }
@@ -454,10 +483,6 @@ fn spooled_schema(schema: &SchemaRef) -> SchemaRef {
     fields.push(Arc::new(Field::new(HASH, DataType::UInt64, false)));
     fields.push(Arc::new(Field::new(DIGEST, DataType::FixedSizeBinary(16), false)));
     Arc::new(Schema::new(fields))
-}
-
-fn no_fetch() -> Error {
-    Error::new(ErrorKind::Internal, "a comparison has no plan to fetch rows by")
 }
 
 pub async fn collect_digests(

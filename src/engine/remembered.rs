@@ -3,7 +3,9 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::execution::TaskContext;
+use datafusion::logical_expr::{Expr, Volatility};
 use datafusion::physical_plan::ExecutionPlan;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -13,9 +15,8 @@ use crate::engine::Engine;
 use crate::engine::cache::{Cache, Name};
 use crate::engine::catalog::table_name;
 use crate::engine::digests::Digests;
-use crate::engine::operator::Input;
 use crate::engine::reconcile::{Comparison, collect_digests, worker_failed};
-use crate::engine::suspects::{Known, Suspects};
+use crate::engine::suspects::Suspects;
 use crate::error::{Error, ErrorKind, Result};
 use crate::rule::plan::MatchPlan;
 use crate::rule::sql::digested_sql;
@@ -77,8 +78,12 @@ impl Engine {
         &self,
         plan: &MatchPlan,
         cache: &Arc<Cache>,
-        suspects: &Arc<Known>,
-    ) -> Result<Option<(Remembered, BySide<Input>)>> {
+    ) -> Result<Option<(Remembered, BySide<Arc<dyn ExecutionPlan>>)>> {
+        for side in Side::BOTH {
+            if !self.is_fixed(&digested_sql(plan, side, false)?).await? {
+                return Ok(None);
+            }
+        }
         let (mut sides, mut inputs) = (Vec::new(), Vec::new());
         let apart = |partitions: usize| {
             self.session_with(|config| {
@@ -106,10 +111,9 @@ impl Engine {
             if !new.is_empty() && scan.properties().output_partitioning().partition_count() != new.len() {
                 return Ok(None);
             }
-            let fetch = self.fetch(plan, side, suspects).await?;
             let rows: u64 = known.iter().map(|(_, digests)| digests.tally.rows).sum();
             self.progress.add_rows(rows);
-            inputs.push(Input { scan, fetch: Some(fetch) });
+            inputs.push(scan);
             sides.push(Files { opened, names, known: Mutex::new(known), new });
         }
         let (Some(t_files), Some(t_input)) = (sides.pop(), inputs.pop()) else { return Ok(None) };
@@ -119,7 +123,24 @@ impl Engine {
         Ok(Some((remembered, BySide::new(s_input, t_input))))
     }
 
-    /// What is remembered is what the side's statement makes of a file: with its columns, filters and types.
+    /// Whether a statement means the same whenever it is executed: it asks neither for the time nor for chance.
+    async fn is_fixed(&self, sql: &str) -> Result<bool> {
+        let plan = self.sql(sql).await?.logical_plan().clone();
+        let mut fixed = true;
+        plan.apply_with_subqueries(|node| {
+            node.apply_expressions(|expression| {
+                expression.apply(|part| {
+                    if let Expr::ScalarFunction(call) = part {
+                        fixed &= call.func.signature().volatility == Volatility::Immutable;
+                    }
+                    Ok(TreeNodeRecursion::Continue)
+                })
+            })
+        })?;
+        Ok(fixed)
+    }
+
+    /// What is remembered is what the side's statement makes of a file: with its columns, filters, parameters and types.
     fn names(&self, plan: &MatchPlan, side: Side, opened: &Opened) -> Result<Vec<Option<Name>>> {
         let mut neutral = plan.clone();
         neutral.sides.get_mut(side).from = "input".into();
@@ -127,11 +148,12 @@ impl Engine {
         let types: Vec<String> =
             columns.map(|column| format!("{} {:?}", column.common.data_type, column.read.get(side).stored)).collect();
         let statement = format!(
-            "{}\n{}\n{:x}\n{}",
+            "digest 1\n{}\n{}\n{:x}\n{}\n{}",
             digested_sql(&neutral, side, false)?,
             types.join(", "),
             self.hash_mask,
-            opened.reading()
+            opened.reading(),
+            self.params.fingerprint()
         );
         Ok(opened.inputs.iter().map(|input| Name::of(input, &statement)).collect())
     }
@@ -142,7 +164,7 @@ impl Comparison {
     pub(super) async fn scan_files(
         &self,
         remembered: &Remembered,
-        inputs: &BySide<Input>,
+        inputs: &BySide<Arc<dyn ExecutionPlan>>,
     ) -> Result<BySide<Vec<(usize, Digests)>>> {
         let slots = Arc::new(Semaphore::new(self.engine.threads.max(1)));
         let mut tasks = JoinSet::new();
@@ -150,7 +172,7 @@ impl Comparison {
             let files = remembered.sides.get(side);
             let parts = files.opened.inputs.len() * 2;
             for (partition, &number) in files.new.iter().enumerate() {
-                let (scan, slots) = (inputs.get(side).scan.clone(), slots.clone());
+                let (scan, slots) = (inputs.get(side).clone(), slots.clone());
                 let context = remembered.context.clone();
                 let (engine, cache, digests) =
                     (self.engine.clone(), remembered.cache.clone(), self.engine.digests(&self.plan, parts));
@@ -185,24 +207,15 @@ impl Comparison {
     }
 
     /// The plans that fetch suspects from the files that hold any.
-    pub(super) async fn fetch_from(
-        &self,
-        files: BySide<Vec<usize>>,
-        inputs: &BySide<Input>,
-    ) -> Result<BySide<Arc<dyn ExecutionPlan>>> {
-        let mut plans = Vec::new();
-        for side in Side::BOTH {
-            let stand_in = StandIn::of_files(&self.engine, &self.plan, side, files.get(side), false)?;
-            plans.push(match (stand_in, &inputs.get(side).fetch) {
-                (Some((_stand_in, narrowed)), _) => self.engine.fetch(&narrowed, side, &self.suspects).await?,
-                (None, Some(fetch)) => fetch.clone(),
-                (None, None) => return Err(Error::new(ErrorKind::Internal, "there is nothing to fetch rows by")),
-            });
-        }
-        let target = plans.pop();
-        match (plans.pop(), target) {
-            (Some(source), Some(target)) => Ok(BySide::new(source, target)),
-            _ => Err(Error::new(ErrorKind::Internal, "a side has no plan")),
+    pub(super) async fn fetch_from(&self, files: BySide<Vec<usize>>) -> Result<BySide<Arc<dyn ExecutionPlan>>> {
+        let source = self.fetch_side(Side::Source, &files.source).await?;
+        Ok(BySide::new(source, self.fetch_side(Side::Target, &files.target).await?))
+    }
+
+    async fn fetch_side(&self, side: Side, files: &[usize]) -> Result<Arc<dyn ExecutionPlan>> {
+        match StandIn::of_files(&self.engine, &self.plan, side, files, false)? {
+            Some((_stand_in, narrowed)) => self.engine.fetch(&narrowed, side, &self.suspects).await,
+            None => self.engine.fetch(&self.plan, side, &self.suspects).await,
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::engine::catalog::{TEXT_SUFFIX, table_name};
 use crate::engine::{Choice, Engine, Strategy, choose};
 use crate::error::{Error, Result};
 use crate::project::model::{Rule, RuleKind, SqlRule};
-use crate::rule::plan::{MatchPlan, Relation};
+use crate::rule::plan::{ColumnPlan, MatchPlan, ReadFrom, Relation};
 use crate::rule::position::locate;
 use crate::rule::resolve::{resolve, text_of};
 use crate::rule::sql::typed_from;
@@ -158,6 +158,13 @@ async fn plans(engine: &Engine, sql: &str) -> DataFusionResult<DataFrame> {
 
 /// Plans what an analyst wrote, so that an error names its place before anything is read.
 async fn check_fragments(engine: &Engine, plan: &MatchPlan) -> Result<()> {
+    let expression = |column: &ColumnPlan| {
+        Side::BOTH.into_iter().any(|side| matches!(column.read.get(side).from, ReadFrom::Expression(_)))
+    };
+    let filtered = |side: Side| plan.sides.get(side).filter.is_some() || !plan.sides.get(side).filters.is_empty();
+    if !Side::BOTH.into_iter().any(filtered) && !plan.key.iter().chain(&plan.values).any(expression) {
+        return Ok(());
+    }
     use crate::rule::plan::Filter;
     use crate::rule::sql::{Dialect, from_clause, side_sql};
     for side in Side::BOTH {
