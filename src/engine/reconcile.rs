@@ -1,6 +1,7 @@
 //! A match, executed. Every strategy comes to the same end: some rows are proven equal, those left open are spooled,
 //! classified, and counted. `join` leaves all rows open; `digest` those whose digests do not agree, which it fetches in a
-//! second read; `merge` those that have no equal partner when both sides are zipped in key order.
+//! second read; `bytes` does the same with what is left once equal bytes are cancelled; `merge` leaves those that have no
+//! equal partner when both sides are zipped in key order.
 
 use std::fmt;
 use std::sync::Arc;

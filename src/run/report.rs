@@ -28,7 +28,7 @@ pub struct RuleReport {
     pub kind: &'static str,
     pub outcome: Outcome,
     pub guarantee: Guarantee,
-    /// `merge`, `digest`, `join`; for a `sql` rule `query`.
+    /// The one that came to the end: `bytes`, `merge`, `digest`, `join`; for a `sql` rule `query`.
     pub strategy: &'static str,
     /// Why this strategy.
     pub why: String,
