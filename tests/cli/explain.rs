@@ -55,7 +55,7 @@ fn it_follows_the_flags() {
         assert_eq!((&rule["why"], &rule["rejected"]), (&"asked for by --strategy".into(), &serde_json::json!([])));
         let plan = rule["plan"].as_str().unwrap();
         assert!(plan.starts_with(&format!("ReconcileExec: rule=lines, strategy={strategy}")), "{plan}");
-        assert_eq!(plan.matches("DataSourceExec").count(), if strategy == "join" { 2 } else { 4 }, "{plan}");
+        assert_eq!(plan.matches("DataSourceExec").count(), 2, "{plan}");
     }
     assert_eq!(explained(&["--guarantee", "exact", "--threads", "1"]).1, "exact");
     let refused = tieout.run(["run", "--explain", "--guarantee", "exact", "--strategy", "digest"]).exits(2);
