@@ -29,6 +29,7 @@ mod tests;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use datafusion::arrow::datatypes::Field;
 use datafusion::catalog::TableProvider;
 use datafusion::parquet::file::metadata::ParquetMetaData;
 use datafusion::prelude::SessionContext;
@@ -148,6 +149,26 @@ impl Opened {
             true => KeyOrder::Declared,
             false => order::of_parquet(&self.footers, columns),
         }
+    }
+
+    /// About how many bytes a row takes in memory: by the types of its columns, and what Parquet says of the others.
+    pub fn row_bytes(&self) -> u64 {
+        /// A text or list of unknown length.
+        const UNKNOWN: u64 = 32;
+        let schema = self.table.schema();
+        let rows = self.rows.filter(|rows| *rows > 0 && !self.footers.is_empty());
+        let stored = |name: &str| -> u64 {
+            let groups = self.footers.iter().flat_map(|footer| footer.row_groups());
+            let chunks = groups.flat_map(|group| group.columns());
+            let of_column = chunks.filter(|chunk| chunk.column_path().parts().first().is_some_and(|part| part == name));
+            of_column.map(|chunk| chunk.uncompressed_size().max(0) as u64).sum()
+        };
+        let width = |field: &Arc<Field>| match (field.data_type().primitive_width(), rows) {
+            (Some(width), _) => width as u64,
+            (None, Some(rows)) => stored(field.name()) / rows + 16,
+            (None, None) => UNKNOWN,
+        };
+        schema.fields().iter().map(width).sum::<u64>().max(1)
     }
 
     /// Rows of the input of this number, where its metadata tells.

@@ -37,6 +37,10 @@ pub const HASH: &str = "#hash";
 pub const DIGEST: &str = "#digest";
 /// This part of the memory is what one group of rows to classify may take; the statement holds several copies of it.
 pub const GROUP_SHARE: u64 = 24;
+/// About what a batch of a scan takes.
+const BATCH_BYTES: u64 = 4 << 20;
+/// Bytes of digests, of both sides.
+const SORTED_AT_ONCE: u64 = 1 << 20;
 /// Segments of the key hashes.
 pub const BUCKETS: usize = 256;
 
@@ -106,6 +110,18 @@ impl Comparison {
         Self { engine, plan, strategy, exact, cancelled: None, remembered: None, suspects: Arc::default() }
     }
 
+    /// Batches of wide rows hold fewer of them: what is compared should still be in the processor's cache, and few batches
+    /// wait beside each other.
+    fn narrowed(&self, context: Arc<TaskContext>) -> Arc<TaskContext> {
+        let width = |side: Side| self.plan.sides.get(side).opened.as_ref().map_or(1, |opened| opened.row_bytes());
+        let width = width(Side::Source).max(width(Side::Target));
+        let rows = usize::try_from(BATCH_BYTES / width).unwrap_or(usize::MAX).max(64);
+        match rows < context.session_config().batch_size() {
+            true => self.engine.session_with(|config| config.with_batch_size(rows)).task_ctx(),
+            false => context,
+        }
+    }
+
     /// Rows of each side that are done before any is scanned.
     fn cancelled(&self) -> u64 {
         self.cancelled.as_ref().map_or(0, |cancelled| cancelled.rows)
@@ -133,6 +149,7 @@ impl Comparison {
         context: Arc<TaskContext>,
         rest: &Rest,
     ) -> Result<Counts> {
+        let context = self.narrowed(context);
         let mut scanned = match self.strategy {
             Strategy::Join => self.scan_all(&inputs, &context).await?,
             Strategy::Digest | Strategy::Bytes => self.scan_digests(&inputs, &context).await?,
@@ -368,7 +385,7 @@ impl Comparison {
 
     /// The batches of one side, one partition after the other, read ahead in a task of its own.
     fn ahead(&self, streams: Vec<SendableRecordBatchStream>, side: Side) -> mpsc::Receiver<Result<RecordBatch>> {
-        let (sender, receiver) = mpsc::channel(4);
+        let (sender, receiver) = mpsc::channel(2);
         let progress = self.engine.progress.clone();
         tokio::spawn(async move {
             for mut stream in streams {
@@ -414,7 +431,8 @@ impl Engine {
         let sides = &plan.sides;
         let rows = sides.source.exact_rows.unwrap_or(0) + sides.target.exact_rows.unwrap_or(0);
         let unknown = sides.source.exact_rows.is_none() || sides.target.exact_rows.is_none();
-        let wanted = (rows * 24).div_ceil((self.memory / 16).max(1 << 20));
+        // Small enough, besides, to be sorted in the processor's cache.
+        let wanted = (rows * 24).div_ceil((self.memory / 16).clamp(1 << 20, SORTED_AT_ONCE));
         wanted.max(if unknown { 256 } else { 16 }).next_power_of_two().min(4096) as usize
     }
 }
