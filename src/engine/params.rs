@@ -38,6 +38,16 @@ impl Params {
         self.values.is_empty()
     }
 
+    /// Names and values of those that a statement speaks of: all that its rows depend on besides its text.
+    pub fn told(&self, statement: &str) -> Vec<String> {
+        let mut told: Vec<String> = (self.values.iter())
+            .filter(|(name, _)| statement.contains(&format!("${name}")))
+            .map(|(name, value)| format!("{name}={:?}", value.value))
+            .collect();
+        told.sort_unstable();
+        told
+    }
+
     pub fn bind(&self, frame: DataFrame) -> DataFusionResult<DataFrame> {
         if self.values.is_empty() {
             return Ok(frame);

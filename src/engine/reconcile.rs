@@ -14,7 +14,7 @@ use datafusion::physical_plan::{ExecutionPlan, execute_stream_partitioned};
 use futures::TryStreamExt;
 use tokio::sync::mpsc;
 
-use crate::engine::budget::{by_hash, by_key, nothing};
+use crate::engine::budget::{by_hash, by_key, nothing, untold};
 use crate::engine::classified::Counts;
 use crate::engine::digests::{Digests, Found, Tally, compare, digest_of};
 use crate::engine::merge::Merged;
@@ -138,6 +138,7 @@ impl Comparison {
         };
         let mut passed = BySide::default();
         let mut stopped = scanned.stopped;
+        let by_keys = stopped.is_some();
         if let Some((spool, tally)) = open {
             passed = tally;
             // What a limit has stopped already is brought to its end.
@@ -152,6 +153,7 @@ impl Comparison {
             stopped = stopped.or(by.map(|by| by_hash(by, &verified)));
         }
         match stopped {
+            Some(_) if counts.untold => counts.stopped(untold(by_keys), scanned.equal),
             Some(coverage) => counts.stopped(coverage, scanned.equal),
             None => counts.conserved(passed)?,
         }
@@ -161,7 +163,7 @@ impl Comparison {
     async fn scan_all(&self, inputs: &BySide<Input>, context: &Arc<TaskContext>) -> Result<Scanned> {
         let scans = BySide::new(inputs.source.scan.clone(), inputs.target.scan.clone());
         let (spool, tally) = self.spool(&scans, context, true).await?;
-        Ok(Scanned::all(spool, tally))
+        Ok(self.all_open(spool, tally))
     }
 
     async fn scan_digests(&self, inputs: &BySide<Input>, context: &Arc<TaskContext>) -> Result<Scanned> {
@@ -179,6 +181,14 @@ impl Comparison {
             *sides.get_mut(side) = digests.into_iter().enumerate().collect();
         }
         self.compare_digests(sides, false).await
+    }
+
+    /// All rows are open; if a limit was reached, they may not even be all.
+    fn all_open(&self, spool: Spool, tally: BySide<Tally>) -> Scanned {
+        match self.engine.budget.reached() {
+            Some(by) => Scanned { tally, stopped: Some(nothing(by)), strategy: Strategy::Join, ..Scanned::default() },
+            None => Scanned::all(spool, tally),
+        }
     }
 
     /// How far digests came when a limit was reached.
@@ -220,7 +230,7 @@ impl Comparison {
                 self.suspects.set(Arc::new(Suspects::all()));
                 let fetch = inputs.clone().try_map(|_, input| input.fetch.ok_or_else(no_fetch))?;
                 let (spool, tally) = self.spool(&fetch, context, false).await?;
-                Ok(Scanned { why: Some(why), ..Scanned::all(spool, tally) })
+                Ok(Scanned { why: Some(why), ..self.all_open(spool, tally) })
             }
             Merged::Broken { open, rows, equal, repeated, rest, side } => {
                 let row = rows.get(side) + 1;

@@ -3,7 +3,9 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::execution::TaskContext;
+use datafusion::logical_expr::{Expr, LogicalPlan, Volatility};
 use datafusion::physical_plan::ExecutionPlan;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -80,7 +82,7 @@ impl Engine {
         let (mut sides, mut inputs) = (Vec::new(), Vec::new());
         for side in Side::BOTH {
             let Some(opened) = plan.sides.get(side).opened.clone() else { return Ok(None) };
-            let names = self.names(plan, side, &opened)?;
+            let names = self.names(plan, side, &opened).await?;
             let mut known = Vec::new();
             let tasks = opened.inputs.len() * 2;
             for (number, name) in names.iter().enumerate() {
@@ -114,15 +116,21 @@ impl Engine {
     }
 
     /// What is remembered is what the side's statement makes of a file: with its columns, filters and types.
-    fn names(&self, plan: &MatchPlan, side: Side, opened: &Opened) -> Result<Vec<Option<Name>>> {
+    async fn names(&self, plan: &MatchPlan, side: Side, opened: &Opened) -> Result<Vec<Option<Name>>> {
+        // What now() or random() gave is not what it will give.
+        let frame = self.sql(&digested_sql(plan, side, false)?).await?;
+        if !is_fixed(frame.logical_plan())? {
+            return Ok(vec![None; opened.inputs.len()]);
+        }
         let mut neutral = plan.clone();
         neutral.sides.get_mut(side).from = "input".into();
         let columns = plan.key.iter().chain(&plan.values);
         let types: Vec<String> =
             columns.map(|column| format!("{} {:?}", column.common.data_type, column.read.get(side).stored)).collect();
+        let sql = digested_sql(&neutral, side, false)?;
         let statement = format!(
-            "{}\n{}\n{:x}\n{}",
-            digested_sql(&neutral, side, false)?,
+            "{sql}\n{}\n{}\n{:x}\n{}",
+            self.params.told(&sql).join(", "),
             types.join(", "),
             self.hash_mask,
             opened.reading()
@@ -194,6 +202,22 @@ impl Comparison {
             _ => Err(Error::new(ErrorKind::Internal, "a side has no plan")),
         }
     }
+}
+
+/// Whether the plan gives the same rows of the same files at any time.
+fn is_fixed(plan: &LogicalPlan) -> Result<bool> {
+    let mut fixed = true;
+    plan.apply_with_subqueries(|plan| {
+        plan.apply_expressions(|expression| {
+            expression.apply(|expression| {
+                if let Expr::ScalarFunction(function) = expression {
+                    fixed &= function.func.signature().volatility == Volatility::Immutable;
+                }
+                Ok(TreeNodeRecursion::Continue)
+            })
+        })
+    })?;
+    Ok(fixed)
 }
 
 /// The files that hold a suspect.
