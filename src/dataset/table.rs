@@ -150,6 +150,8 @@ impl TableProvider for FilesTable {
             .with_file_groups(groups)
             .with_statistics(self.table_statistics())
             .with_limit(limit)
+            // A partition must not read another one's files where each file is to be known by itself.
+            .with_preserve_order(self.by_file)
             .with_projection_indices(projection.cloned())?
             .build();
         Ok(DataSourceExec::from_data_source(config))

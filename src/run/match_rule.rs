@@ -44,7 +44,9 @@ impl Execution<'_> {
         let mut notes = plan.notes.clone();
         notes.extend(assembler.schema.notes.iter().cloned());
         notes.extend(note_on_keys(plan, &counts));
-        notes.extend(note_on_budget(outcome, allow.as_ref()));
+        if counts.coverage.is_none() {
+            notes.extend(note_on_budget(outcome, allow.as_ref()));
+        }
         if let Some(coverage) = &counts.coverage {
             outcome = outcome_of_part(&counts.rows, coverage, !plan.schema.is_empty(), &rule.allow);
             notes.push(note_on_coverage(coverage));
