@@ -2,6 +2,8 @@
 
 mod architecture;
 mod bad_input;
+mod budgets;
+mod cache;
 mod cli;
 mod docs;
 mod examples;
