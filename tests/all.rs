@@ -3,6 +3,7 @@
 mod architecture;
 mod bad_input;
 mod budgets;
+mod bytes;
 mod cache;
 mod cli;
 mod docs;

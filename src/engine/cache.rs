@@ -50,10 +50,16 @@ impl Name {
         if e_tag.is_none() && version.is_none() && last_modified.timestamp() <= 0 {
             return None;
         }
+        // The values of a query are not in the URL: they may be secret, and they may say which file it is.
+        if url.starts_with("http") && url.contains('?') {
+            return None;
+        }
         let time = last_modified.to_rfc3339();
         let text = |option: &Option<String>| option.clone().unwrap_or_default();
         let (size, e_tag, version) = (size.to_string(), text(e_tag), text(version));
-        let parts = [statement, url, &size, &time, &e_tag, &version];
+        // Another release may read the same statement otherwise.
+        let release = env!("CARGO_PKG_VERSION");
+        let parts = [release, statement, url, &size, &time, &e_tag, &version];
         Some(Self(digest_id(&parts.map(str::as_bytes))))
     }
 }

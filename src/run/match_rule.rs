@@ -127,9 +127,10 @@ impl Execution<'_> {
 
 /// What a part proves: divergences beyond the budget stay what they are, whatever the rest holds; nothing else does.
 pub fn outcome_of_part(rows: &RowCounts, coverage: &Coverage, schema_differs: bool, allow: &Allow) -> Outcome {
-    // Up to a key, a row that is missing may still come, should the other side not be in order after all.
+    // Up to a key, a row that is missing may still come, should a side not be in order after all; and so may an equal
+    // partner of a row that differs.
     let by_key = coverage.segments.iter().any(|segment| segment.by == Segments::Key);
-    let proven = if by_key { rows.value_mismatch + rows.duplicate_key } else { rows.divergences() };
+    let proven = if by_key { 0 } else { rows.divergences() };
     // A rate is known only once all rows are.
     let beyond = allow.rate.is_none() && proven > allow.rows.unwrap_or(0);
     if schema_differs || beyond { Outcome::Diverged } else { Outcome::Inconclusive }

@@ -43,16 +43,18 @@ impl Execution<'_> {
         let (send, batches) = mpsc::channel(2);
         let schema_of_batches = schema.clone();
         let produce = async {
-            let mut stream = execute_stream(query.clone(), context)?;
-            let mut violations = 0;
             let budget = &self.engine.budget;
-            let mut stopped = budget.reached();
+            let (mut violations, mut stopped) = (0, budget.reached());
             // A query that begins behind the limit is not run.
-            while stopped.is_none()
-                && let Some(mut batch) = stream.try_next().await?
+            let mut stream = match stopped {
+                Some(_) => None,
+                None => Some(execute_stream(query.clone(), context)?),
+            };
+            while let (None, Some(stream)) = (stopped, &mut stream)
+                && let Some(batch) = stream.try_next().await?
             {
                 let left = budget.divergences_left().and_then(|left| usize::try_from(left).ok());
-                batch = batch.slice(0, left.unwrap_or(usize::MAX).min(batch.num_rows()));
+                let batch = batch.slice(0, left.unwrap_or(usize::MAX).min(batch.num_rows()));
                 budget.add_divergences(batch.num_rows() as u64);
                 stopped = budget.reached();
                 violations += batch.num_rows() as u64;
