@@ -2,6 +2,9 @@
 
 mod architecture;
 mod bad_input;
+mod budgets;
+mod bytes;
+mod cache;
 mod cli;
 mod docs;
 mod examples;

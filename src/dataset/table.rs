@@ -150,7 +150,7 @@ impl TableProvider for FilesTable {
             .with_file_groups(groups)
             .with_statistics(self.table_statistics())
             .with_limit(limit)
-            // Else partitions take files from each other.
+            // A partition must not read another one's files where each file is to be known by itself.
             .with_preserve_order(self.by_file)
             .with_projection_indices(projection.cloned())?
             .build();

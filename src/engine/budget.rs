@@ -64,6 +64,15 @@ pub fn nothing(by: &'static str) -> Coverage {
     }
 }
 
+/// More divergences were found than may be told, and those that were told do not lie side by side. `by_keys`: what was
+/// compared ends at a key.
+pub fn untold(by_keys: bool) -> Coverage {
+    match by_keys {
+        true => by_key("max_divergences", None),
+        false => nothing("max_divergences"),
+    }
+}
+
 /// Segments of key hashes, of which some are verified; `verified` by bucket, in order.
 pub fn by_hash(by: &'static str, verified: &[bool]) -> Coverage {
     let bound = |bucket: usize| {

@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use chrono::{TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use datafusion::execution::runtime_env::RuntimeEnv;
 use futures::TryStreamExt;
 use object_store::buffered::BufWriter;
@@ -26,7 +26,8 @@ use crate::sql::digest_id;
 const MAGIC: &[u8] = b"tieout digests 1\n";
 const HEAD: usize = MAGIC.len() + 32 + 8;
 const TAIL: usize = 16;
-/// A file that was written just now may be written again within the clock's grain.
+/// A file that was written just before it was listed may be written again within the clock's grain, and look the same:
+/// ETags of local files, and of some servers, are made of time and size.
 const SETTLED: TimeDelta = TimeDelta::seconds(3);
 
 #[derive(Debug, Clone)]
@@ -34,6 +35,8 @@ pub struct Cache {
     store: Arc<dyn ObjectStore>,
     prefix: Path,
     display: String,
+    /// Before any input was listed.
+    opened: DateTime<Utc>,
 }
 
 /// Under which name a file's digests are kept.
@@ -47,10 +50,16 @@ impl Name {
         if e_tag.is_none() && version.is_none() && last_modified.timestamp() <= 0 {
             return None;
         }
+        // The values of a query are not in the URL: they may be secret, and they may say which file it is.
+        if url.starts_with("http") && url.contains('?') {
+            return None;
+        }
         let time = last_modified.to_rfc3339();
         let text = |option: &Option<String>| option.clone().unwrap_or_default();
         let (size, e_tag, version) = (size.to_string(), text(e_tag), text(version));
-        let parts = [statement, url, &size, &time, &e_tag, &version];
+        // Another release may read the same statement otherwise.
+        let release = env!("CARGO_PKG_VERSION");
+        let parts = [release, statement, url, &size, &time, &e_tag, &version];
         Some(Self(digest_id(&parts.map(str::as_bytes))))
     }
 }
@@ -59,7 +68,7 @@ impl Cache {
     /// At a folder or URL.
     pub async fn open(location: &str) -> Result<Self> {
         let located = locate(location).await.map_err(|error| error.context("cache", location))?;
-        Ok(Self { store: located.store, prefix: located.prefix, display: located.display })
+        Ok(Self { store: located.store, prefix: located.prefix, display: located.display, opened: Utc::now() })
     }
 
     fn path(&self, name: &Name) -> Path {
@@ -119,7 +128,7 @@ impl Cache {
 
     /// Keeps a file's digests; a failure is no more than a warning.
     pub async fn save(&self, name: &Name, input: &Input, digests: &Digests) {
-        if input.e_tag.is_none() && Utc::now() - input.last_modified < SETTLED {
+        if self.opened - input.last_modified < SETTLED {
             return;
         }
         if let Err(error) = self.try_save(name, digests).await {

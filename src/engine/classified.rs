@@ -58,6 +58,8 @@ pub struct Counts {
     pub coverage: Option<Coverage>,
     /// Why it is another.
     pub why: Option<String>,
+    /// More may disagree than was counted and sent on: no more was to be found.
+    pub untold: bool,
 }
 
 impl Counts {
@@ -75,6 +77,7 @@ impl Counts {
             guarantee: strategy.guarantee(),
             coverage: None,
             why: None,
+            untold: false,
         }
     }
 

@@ -88,6 +88,7 @@ impl Comparison {
             let left = budget.divergences_left().map_or(usize::MAX, |left| usize::try_from(left).unwrap_or(usize::MAX));
             let lot = batch.slice(from, left.min(batch.num_rows() - from));
             if lot.num_rows() == 0 {
+                counts.untold = true;
                 return Ok(());
             }
             from += lot.num_rows();

@@ -38,7 +38,7 @@ use crate::error::{Error, ErrorKind};
 use crate::progress::Progress;
 use crate::verdict::Guarantee;
 
-pub use budget::{Budget, BudgetLimits};
+pub use budget::{Budget, BudgetLimits, nothing as unverified};
 pub use cache::Cache;
 pub use catalog::Catalog;
 pub use choice::{Choice, Estimate, Rejected, Wish, choose};

@@ -34,15 +34,18 @@ impl Params {
         Self { hidden: true, ..self.clone() }
     }
 
-    /// Tells other values from these; only ever hashed.
-    pub fn fingerprint(&self) -> String {
-        let sorted: BTreeMap<&String, String> =
-            self.values.iter().map(|(name, value)| (name, format!("{:?}", value.value))).collect();
-        format!("{sorted:?}")
-    }
-
     pub fn is_empty(&self) -> bool {
         self.values.is_empty()
+    }
+
+    /// Names and values of those that a statement speaks of: all that its rows depend on besides its text.
+    pub fn told(&self, statement: &str) -> Vec<String> {
+        let mut told: Vec<String> = (self.values.iter())
+            .filter(|(name, _)| statement.contains(&format!("${name}")))
+            .map(|(name, value)| format!("{name}={:?}", value.value))
+            .collect();
+        told.sort_unstable();
+        told
     }
 
     pub fn bind(&self, frame: DataFrame) -> DataFusionResult<DataFrame> {

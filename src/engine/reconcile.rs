@@ -15,7 +15,7 @@ use datafusion::physical_plan::{ExecutionPlan, execute_stream_partitioned};
 use futures::TryStreamExt;
 use tokio::sync::mpsc;
 
-use crate::engine::budget::{by_hash, by_key, nothing};
+use crate::engine::budget::{by_hash, by_key, nothing, untold};
 use crate::engine::bytes::Cancelled;
 use crate::engine::classified::Counts;
 use crate::engine::digests::{Digests, Found, Tally, compare, digest_of};
@@ -183,6 +183,7 @@ impl Comparison {
         };
         let mut passed = BySide::default();
         let mut stopped = scanned.stopped;
+        let by_keys = stopped.is_some();
         if let Some((spool, tally)) = open {
             passed = tally;
             // What a limit has stopped already is brought to its end.
@@ -197,6 +198,7 @@ impl Comparison {
             stopped = stopped.or(by.map(|by| by_hash(by, &verified)));
         }
         match stopped {
+            Some(_) if counts.untold => counts.stopped(untold(by_keys), scanned.equal),
             Some(coverage) => counts.stopped(coverage, scanned.equal),
             None => counts.conserved(passed)?,
         }
@@ -206,7 +208,7 @@ impl Comparison {
     async fn scan_all(&self, inputs: &BySide<Arc<dyn ExecutionPlan>>, context: &Arc<TaskContext>) -> Result<Scanned> {
         let scans = inputs.clone();
         let (spool, tally) = self.spool(&scans, context, true).await?;
-        Ok(Scanned::all(spool, tally))
+        Ok(self.all_open(spool, tally))
     }
 
     async fn scan_digests(
@@ -232,6 +234,14 @@ impl Comparison {
             scanned.why = Some("nothing stands on both sides in the same bytes; digests are compared".into());
         }
         Ok(scanned)
+    }
+
+    /// All rows are open; if a limit was reached, they may not even be all.
+    fn all_open(&self, spool: Spool, tally: BySide<Tally>) -> Scanned {
+        match self.engine.budget.reached() {
+            Some(by) => Scanned { tally, stopped: Some(nothing(by)), strategy: Strategy::Join, ..Scanned::default() },
+            None => Scanned::all(spool, tally),
+        }
     }
 
     /// How far digests came when a limit was reached.
@@ -270,7 +280,7 @@ impl Comparison {
                 self.suspects.set(Arc::new(Suspects::all()));
                 let fetch = self.fetch(None).await?;
                 let (spool, tally) = self.spool(&fetch, context, false).await?;
-                Ok(Scanned { why: Some(why), ..Scanned::all(spool, tally) })
+                Ok(Scanned { why: Some(why), ..self.all_open(spool, tally) })
             }
             Merged::Broken { open, rows, equal, repeated, rest, side } => {
                 let row = rows.get(side) + 1;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::execution::TaskContext;
-use datafusion::logical_expr::{Expr, Volatility};
+use datafusion::logical_expr::{Expr, LogicalPlan, Volatility};
 use datafusion::physical_plan::ExecutionPlan;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -79,11 +79,6 @@ impl Engine {
         plan: &MatchPlan,
         cache: &Arc<Cache>,
     ) -> Result<Option<(Remembered, BySide<Arc<dyn ExecutionPlan>>)>> {
-        for side in Side::BOTH {
-            if !self.is_fixed(&digested_sql(plan, side, false)?).await? {
-                return Ok(None);
-            }
-        }
         let (mut sides, mut inputs) = (Vec::new(), Vec::new());
         let apart = |partitions: usize| {
             self.session_with(|config| {
@@ -95,7 +90,7 @@ impl Engine {
         };
         for side in Side::BOTH {
             let Some(opened) = plan.sides.get(side).opened.clone() else { return Ok(None) };
-            let names = self.names(plan, side, &opened)?;
+            let names = self.names(plan, side, &opened).await?;
             let mut known = Vec::new();
             let tasks = opened.inputs.len() * 2;
             for (number, name) in names.iter().enumerate() {
@@ -123,37 +118,25 @@ impl Engine {
         Ok(Some((remembered, BySide::new(s_input, t_input))))
     }
 
-    /// Whether a statement means the same whenever it is executed: it asks neither for the time nor for chance.
-    async fn is_fixed(&self, sql: &str) -> Result<bool> {
-        let plan = self.sql(sql).await?.logical_plan().clone();
-        let mut fixed = true;
-        plan.apply_with_subqueries(|node| {
-            node.apply_expressions(|expression| {
-                expression.apply(|part| {
-                    if let Expr::ScalarFunction(call) = part {
-                        fixed &= call.func.signature().volatility == Volatility::Immutable;
-                    }
-                    Ok(TreeNodeRecursion::Continue)
-                })
-            })
-        })?;
-        Ok(fixed)
-    }
-
-    /// What is remembered is what the side's statement makes of a file: with its columns, filters, parameters and types.
-    fn names(&self, plan: &MatchPlan, side: Side, opened: &Opened) -> Result<Vec<Option<Name>>> {
+    /// What is remembered is what the side's statement makes of a file: with its columns, filters and types.
+    async fn names(&self, plan: &MatchPlan, side: Side, opened: &Opened) -> Result<Vec<Option<Name>>> {
+        // What now() or random() gave is not what it will give.
+        let frame = self.sql(&digested_sql(plan, side, false)?).await?;
+        if !is_fixed(frame.logical_plan())? {
+            return Ok(vec![None; opened.inputs.len()]);
+        }
         let mut neutral = plan.clone();
         neutral.sides.get_mut(side).from = "input".into();
         let columns = plan.key.iter().chain(&plan.values);
         let types: Vec<String> =
             columns.map(|column| format!("{} {:?}", column.common.data_type, column.read.get(side).stored)).collect();
+        let sql = digested_sql(&neutral, side, false)?;
         let statement = format!(
-            "digest 1\n{}\n{}\n{:x}\n{}\n{}",
-            digested_sql(&neutral, side, false)?,
+            "digest 1\n{sql}\n{}\n{}\n{:x}\n{}",
+            self.params.told(&sql).join(", "),
             types.join(", "),
             self.hash_mask,
-            opened.reading(),
-            self.params.fingerprint()
+            opened.reading()
         );
         Ok(opened.inputs.iter().map(|input| Name::of(input, &statement)).collect())
     }
@@ -218,6 +201,22 @@ impl Comparison {
             None => self.engine.fetch(&self.plan, side, &self.suspects).await,
         }
     }
+}
+
+/// Whether the plan gives the same rows of the same files at any time.
+fn is_fixed(plan: &LogicalPlan) -> Result<bool> {
+    let mut fixed = true;
+    plan.apply_with_subqueries(|plan| {
+        plan.apply_expressions(|expression| {
+            expression.apply(|expression| {
+                if let Expr::ScalarFunction(function) = expression {
+                    fixed &= function.func.signature().volatility == Volatility::Immutable;
+                }
+                Ok(TreeNodeRecursion::Continue)
+            })
+        })
+    })?;
+    Ok(fixed)
 }
 
 /// The files that hold a suspect.

@@ -17,7 +17,7 @@ use crate::run::execute::{Execution, decide, note_on_budget};
 use crate::run::planned::Planned;
 use crate::run::report::{RuleReport, Work};
 use crate::side::BySide;
-use crate::verdict::{Coverage, Outcome, Segments};
+use crate::verdict::{Coverage, Outcome, RowCounts, Segments};
 
 impl Execution<'_> {
     pub async fn match_rule(&self, planned: &Planned<'_>, plan: &Arc<MatchPlan>) -> Result<RuleReport> {
@@ -44,9 +44,11 @@ impl Execution<'_> {
         let mut notes = plan.notes.clone();
         notes.extend(assembler.schema.notes.iter().cloned());
         notes.extend(note_on_keys(plan, &counts));
-        notes.extend(note_on_budget(outcome, allow.as_ref()));
+        if counts.coverage.is_none() {
+            notes.extend(note_on_budget(outcome, allow.as_ref()));
+        }
         if let Some(coverage) = &counts.coverage {
-            outcome = outcome_of_part(&counts, coverage, !plan.schema.is_empty(), &rule.allow);
+            outcome = outcome_of_part(&counts.rows, coverage, !plan.schema.is_empty(), &rule.allow);
             notes.push(note_on_coverage(coverage));
         } else if counts.rows.source == 0 && counts.rows.target == 0 {
             // Rows that are too young were not looked at: that is a doubt, not a match.
@@ -124,17 +126,17 @@ impl Execution<'_> {
 }
 
 /// What a part proves: divergences beyond the budget stay what they are, whatever the rest holds; nothing else does.
-fn outcome_of_part(counts: &Counts, coverage: &Coverage, schema_differs: bool, allow: &Allow) -> Outcome {
-    let rows = &counts.rows;
-    // Up to a key, a row that is missing may still come, should the other side not be in order after all.
+pub fn outcome_of_part(rows: &RowCounts, coverage: &Coverage, schema_differs: bool, allow: &Allow) -> Outcome {
+    // Up to a key, a row that is missing may still come, should a side not be in order after all; and so may an equal
+    // partner of a row that differs.
     let by_key = coverage.segments.iter().any(|segment| segment.by == Segments::Key);
-    let proven = if by_key { rows.value_mismatch + rows.duplicate_key } else { rows.divergences() };
+    let proven = if by_key { 0 } else { rows.divergences() };
     // A rate is known only once all rows are.
     let beyond = allow.rate.is_none() && proven > allow.rows.unwrap_or(0);
     if schema_differs || beyond { Outcome::Diverged } else { Outcome::Inconclusive }
 }
 
-fn note_on_coverage(coverage: &Coverage) -> String {
+pub fn note_on_coverage(coverage: &Coverage) -> String {
     let flag = coverage.stopped_by.replace('_', "-");
     let verified = coverage.segments.iter().filter(|segment| segment.verified).count();
     let last = coverage.segments.iter().find(|segment| segment.verified && segment.by == Segments::Key);

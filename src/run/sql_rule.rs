@@ -13,7 +13,7 @@ use minijinja::context;
 use tokio::sync::mpsc;
 
 use crate::divergence::{DivergenceSchema, Unsorted, assemble_query, write_sorted};
-use crate::engine::{scanned_rows, spilled_bytes};
+use crate::engine::{scanned_rows, spilled_bytes, unverified};
 use crate::error::{Error, ErrorKind, Result};
 use crate::project::model::SqlRule;
 use crate::project::nearest;
@@ -21,6 +21,7 @@ use crate::rule::common::is_nested;
 use crate::rule::position::locate;
 use crate::rule::sql::{ident, render};
 use crate::run::execute::{Execution, decide, note_on_budget};
+use crate::run::match_rule::{note_on_coverage, outcome_of_part};
 use crate::run::planned::{Planned, QUERY};
 use crate::run::report::{RuleReport, Work};
 use crate::verdict::{Guarantee, RowCounts, SchemaDifferences};
@@ -42,9 +43,20 @@ impl Execution<'_> {
         let (send, batches) = mpsc::channel(2);
         let schema_of_batches = schema.clone();
         let produce = async {
-            let mut stream = execute_stream(query.clone(), context)?;
-            let mut violations = 0;
-            while let Some(batch) = stream.try_next().await? {
+            let budget = &self.engine.budget;
+            let (mut violations, mut stopped) = (0, budget.reached());
+            // A query that begins behind the limit is not run.
+            let mut stream = match stopped {
+                Some(_) => None,
+                None => Some(execute_stream(query.clone(), context)?),
+            };
+            while let (None, Some(stream)) = (stopped, &mut stream)
+                && let Some(batch) = stream.try_next().await?
+            {
+                let left = budget.divergences_left().and_then(|left| usize::try_from(left).ok());
+                let batch = batch.slice(0, left.unwrap_or(usize::MAX).min(batch.num_rows()));
+                budget.add_divergences(batch.num_rows() as u64);
+                stopped = budget.reached();
                 violations += batch.num_rows() as u64;
                 let assembled = self.violations(&rule.name, &schema_of_batches, &batch, fields.len(), &key)?;
                 if send.send(Ok(assembled)).await.is_err() {
@@ -52,7 +64,7 @@ impl Execution<'_> {
                 }
             }
             drop(send);
-            Ok::<u64, Error>(violations)
+            Ok::<_, Error>((violations, stopped))
         };
         // Sorted by key where every key column has an order, else by id.
         let order: Vec<String> = schema
@@ -64,10 +76,19 @@ impl Execution<'_> {
         let table = schema.schema.clone();
         let found = Unsorted { table: table.clone(), sortable: table, order, first: None, batches };
         let write = write_sorted(&self.engine.ctx, found, output.as_ref(), self.limit);
-        let (rule_violation, written) = tokio::try_join!(produce, write)?;
+        let ((rule_violation, stopped), written) = tokio::try_join!(produce, write)?;
         let rows = RowCounts { rule_violation, ..RowCounts::default() };
         let nothing = SchemaDifferences::default();
-        let (outcome, allow) = decide(rule, &rows, &nothing);
+        let (mut outcome, allow) = decide(rule, &rows, &nothing);
+        let mut notes = schema.notes.clone();
+        let coverage = stopped.map(unverified);
+        match &coverage {
+            Some(coverage) => {
+                outcome = outcome_of_part(&rows, coverage, false, &rule.allow);
+                notes.push(note_on_coverage(coverage));
+            }
+            None => notes.extend(note_on_budget(outcome, allow.as_ref())),
+        }
         Ok(RuleReport {
             rule: rule.name.clone(),
             kind: planned.kind(),
@@ -85,8 +106,8 @@ impl Execution<'_> {
             rows,
             columns: Vec::new(),
             schema: nothing,
-            notes: schema.notes.iter().cloned().chain(note_on_budget(outcome, allow.as_ref())).collect(),
-            coverage: None,
+            notes,
+            coverage,
             divergences: output.map(|output| output.display().to_string()),
             allow,
             elapsed_ms: 0,

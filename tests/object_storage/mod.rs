@@ -1,5 +1,6 @@
 //! Inputs and output on S3, against a real server; and single files over HTTP.
 
+mod cache;
 mod credentials;
 mod http;
 mod inputs;

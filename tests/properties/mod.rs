@@ -8,6 +8,7 @@ mod case;
 mod hunt;
 mod kinds;
 mod oracle;
+mod orders;
 mod planted;
 mod runner;
 mod spilling;

@@ -25,6 +25,19 @@ fn little_memory_changes_nothing() {
     }
 }
 
+/// The same where all keys fall under four hashes, in batches of a few rows: each of them is a suspect.
+#[test]
+fn little_memory_and_colliding_keys_change_nothing() {
+    let case = wide_rows(4_000);
+    let expected = expected(&case);
+    let tables = Tables::write(&case);
+    for strategy in Strategy::ALL {
+        let limits = Limits { memory: 24 << 20, threads: 2, batch_rows: 7, hash_mask: u64::MAX << 62 };
+        let tight = tables.reconcile(&Way { strategy, limits }).unwrap();
+        assert!(tight.verdict == expected, "{strategy}: {:?} against {:?}", tight.verdict.kinds, expected.kinds);
+    }
+}
+
 fn wide_rows(rows: usize) -> Case {
     let column = |name: &str, data_type: DataType, mode: Mode| Column {
         name: name.into(),

@@ -53,6 +53,17 @@ pub fn write_parquet(path: &Path, batches: &[RecordBatch]) {
     writer.close().unwrap();
 }
 
+/// The same, with a row group a batch.
+pub fn write_row_groups(path: &Path, batches: &[RecordBatch]) {
+    make_parent(path);
+    let mut writer = ArrowWriter::try_new(File::create(path).unwrap(), batches[0].schema(), None).unwrap();
+    for batch in batches {
+        writer.write(batch).unwrap();
+        writer.flush().unwrap();
+    }
+    writer.close().unwrap();
+}
+
 /// A literal table in memory.
 pub fn batch(table: &str) -> RecordBatch {
     let table = dedent(table);

@@ -254,8 +254,11 @@ fn common_value(own: &str, column: &ColumnPlan, reading: &Reading, dialect: Dial
             Dialect::Portable => format!("(CAST({sql} AS TIMESTAMP) AT TIME ZONE {})", literal(zone)),
         };
     }
+    let mut settled = reading.zone.is_none() && *reading.own() == column.common.data_type;
     if is_text(&column.common.data_type) && !column.common.by_value {
         sql = normalised(sql, column, dialect);
+        // Normalised text is a view, whatever text it was made of.
+        settled |= column.normal.any();
     }
     let common = &column.common;
     if common.by_value {
@@ -264,7 +267,6 @@ fn common_value(own: &str, column: &ColumnPlan, reading: &Reading, dialect: Dial
             Dialect::Portable => sql,
         };
     }
-    let settled = reading.zone.is_none() && *reading.own() == common.data_type;
     match dialect {
         Dialect::Engine if settled => sql,
         Dialect::Engine if column.read.source.own() == column.read.target.own() && reading.zone.is_none() => sql,
