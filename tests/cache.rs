@@ -152,7 +152,8 @@ fn torn_and_foreign_objects() {
     let expected = agrees(&tieout, &[]);
     let whole = objects(&tieout);
     let paths: Vec<&PathBuf> = whole.keys().collect();
-    let damages: [fn(&[u8], &[u8]) -> Vec<u8>; 7] = [
+    type Damage = fn(&[u8], &[u8]) -> Vec<u8>;
+    let damages: [Damage; 7] = [
         |_, _| Vec::new(),
         |own, _| own[..own.len() - 1].to_vec(),
         |own, _| own[..20].to_vec(),
