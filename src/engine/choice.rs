@@ -48,11 +48,13 @@ pub struct Wish {
     pub exact: bool,
     /// Digests are remembered.
     pub cache: bool,
+    /// It is to stop at a number of divergences.
+    pub stops: bool,
     pub threads: usize,
 }
 
 pub fn choose(plan: &MatchPlan, wish: Wish) -> Choice {
-    let Wish { strategy: forced, exact, cache, threads } = wish;
+    let Wish { strategy: forced, exact, cache, stops, threads } = wish;
     let estimate = BySide::new(estimate(plan, Side::Source), estimate(plan, Side::Target));
     let chosen = |strategy, why: &str, rejected| Choice { strategy, why: why.to_string(), rejected, estimate };
     if let Some(strategy) = forced {
@@ -68,7 +70,11 @@ pub fn choose(plan: &MatchPlan, wish: Wish) -> Choice {
             .map(|strategy| Rejected { strategy, why: "it decodes what need not be decoded".into() });
         return chosen(Strategy::Bytes, &why, rejected.into());
     }
-    match mergeable(plan, threads) {
+    let mergeable = match stops && !exact {
+        true => Err("what is found on the way is proven only at its end, and --max-divergences stops before".into()),
+        false => mergeable(plan, threads),
+    };
+    match mergeable {
         Ok(why) => {
             let rejected = vec![Rejected {
                 strategy: Strategy::Digest,

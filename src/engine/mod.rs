@@ -120,7 +120,13 @@ pub struct Engine {
 impl Engine {
     /// What is asked of the planner.
     pub fn wish(&self, strategy: Option<Strategy>, exact: bool) -> Wish {
-        Wish { strategy, exact, cache: self.cache.is_some(), threads: self.threads }
+        Wish {
+            strategy,
+            exact,
+            cache: self.cache.is_some(),
+            stops: self.budget.divergences_left().is_some(),
+            threads: self.threads,
+        }
     }
 
     /// Plans a query; statements that would change anything are refused. Placeholders get their values.

@@ -39,8 +39,6 @@ pub const DIGEST: &str = "#digest";
 pub const GROUP_SHARE: u64 = 24;
 /// About what a batch of a scan takes.
 const BATCH_BYTES: u64 = 4 << 20;
-/// Bytes of digests, of both sides.
-const SORTED_AT_ONCE: u64 = 1 << 20;
 /// Segments of the key hashes.
 pub const BUCKETS: usize = 256;
 
@@ -395,7 +393,7 @@ impl Comparison {
 
     /// The batches of one side, one partition after the other, read ahead in a task of its own.
     fn ahead(&self, streams: Vec<SendableRecordBatchStream>, side: Side) -> mpsc::Receiver<Result<RecordBatch>> {
-        let (sender, receiver) = mpsc::channel(2);
+        let (sender, receiver) = mpsc::channel(4);
         let progress = self.engine.progress.clone();
         tokio::spawn(async move {
             for mut stream in streams {
@@ -441,8 +439,7 @@ impl Engine {
         let sides = &plan.sides;
         let rows = sides.source.exact_rows.unwrap_or(0) + sides.target.exact_rows.unwrap_or(0);
         let unknown = sides.source.exact_rows.is_none() || sides.target.exact_rows.is_none();
-        // Small enough, besides, to be sorted in the processor's cache.
-        let wanted = (rows * 24).div_ceil((self.memory / 16).clamp(1 << 20, SORTED_AT_ONCE));
+        let wanted = (rows * 24).div_ceil((self.memory / 16).max(1 << 20));
         wanted.max(if unknown { 256 } else { 16 }).next_power_of_two().min(4096) as usize
     }
 }
