@@ -9,7 +9,7 @@ help:
 	@echo "make quickstart   build tieout and reconcile examples/quickstart"
 	@echo "make test         all tests (the first time, also installs what they need)"
 	@echo "make lint         formatting, clippy, documentation, licences"
-	@echo "make bench        compare with DuckDB and others on TPC-H lineitem (SCALE=1)"
+	@echo "make bench        measure against DuckDB and others (SCALE, ONLY, RUNS, LARGE=1, WRITE=1)"
 
 # The example diverges, which is exit code 1, and what it is there to show.
 quickstart:
