@@ -91,13 +91,21 @@ impl Engine {
         for side in Side::BOTH {
             let Some(opened) = plan.sides.get(side).opened.clone() else { return Ok(None) };
             let names = self.names(plan, side, &opened).await?;
-            let mut known = Vec::new();
             let tasks = opened.inputs.len() * 2;
+            let slots = Arc::new(Semaphore::new(self.threads.max(1)));
+            let mut loads = JoinSet::new();
             for (number, name) in names.iter().enumerate() {
-                let Some(name) = name else { continue };
-                let runtime = self.ctx.runtime_env();
-                let loaded = cache.load(name, &runtime, self.digests(plan, tasks)).await;
-                known.extend(loaded.map(|digests| (number, digests)));
+                let Some(name) = name.clone() else { continue };
+                let (cache, runtime, slots) = (cache.clone(), self.ctx.runtime_env(), slots.clone());
+                let digests = self.digests(plan, tasks);
+                loads.spawn(async move {
+                    let _slot = slots.acquire().await.ok()?;
+                    Some((number, cache.load(&name, &runtime, digests).await?))
+                });
+            }
+            let mut known = Vec::new();
+            while let Some(loaded) = loads.join_next().await {
+                known.extend(loaded.map_err(worker_failed)?);
             }
             let new: Vec<usize> = (0..names.len()).filter(|n| !known.iter().any(|(number, _)| number == n)).collect();
             let Some((_stand_in, narrowed)) = StandIn::of_files(self, plan, side, &new, true)? else { return Ok(None) };

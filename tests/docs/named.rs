@@ -9,7 +9,7 @@ use crate::support::tieout::Tieout;
 const COMMANDS: [&str; 8] = ["diff", "run", "check", "compile", "sql", "init", "schema", "completions"];
 
 /// Flags of other programs that the pages name.
-const FOREIGN: [&str; 6] = ["--recursive", "--test", "--path", "--locked", "--export-dir", "--scale"];
+const FOREIGN: [&str; 7] = ["--bench", "--recursive", "--test", "--path", "--locked", "--export-dir", "--scale"];
 
 #[test]
 fn links_lead_somewhere() {
