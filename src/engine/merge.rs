@@ -6,8 +6,8 @@ use datafusion::arrow::compute::take_record_batch;
 use datafusion::arrow::record_batch::RecordBatch;
 use tokio::sync::mpsc;
 
+use crate::engine::open::Open;
 use crate::engine::ordered::{Next, Ordered};
-use crate::engine::reconcile::Open;
 use crate::engine::window::{Shape, Window};
 use crate::engine::zip::{Zipped, rest, zip};
 use crate::error::Result;

@@ -12,6 +12,7 @@ mod classify;
 pub mod digests;
 mod merge;
 mod metered;
+mod open;
 mod operator;
 mod ordered;
 mod pairs;
@@ -23,6 +24,7 @@ mod segments;
 mod session;
 mod spool;
 mod suspects;
+mod tasks;
 mod window;
 mod zip;
 

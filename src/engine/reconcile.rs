@@ -6,10 +6,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, UInt64Array};
-use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::record_batch::RecordBatch;
-use datafusion::common::cast::{as_fixed_size_binary_array, as_uint64_array};
+use datafusion::common::cast::as_fixed_size_binary_array;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::{ExecutionPlan, execute_stream_partitioned};
 use futures::TryStreamExt;
@@ -20,16 +19,17 @@ use crate::engine::bytes::Cancelled;
 use crate::engine::classified::Counts;
 use crate::engine::digests::{Digests, Found, Tally, compare, digest_of};
 use crate::engine::merge::Merged;
+use crate::engine::open::Open;
 use crate::engine::operator::Rest;
 use crate::engine::remembered::{Remembered, files_with_suspects};
 use crate::engine::spool::Spool;
 use crate::engine::suspects::{Known, Suspects};
+use crate::engine::tasks::{AbortOnDrop, collect_digests, collect_rest, forward, join_all, worker_failed};
 use crate::engine::window::Shape;
 use crate::engine::{Engine, Strategy};
 use crate::error::{Error, ErrorKind, Result};
 use crate::rule::plan::MatchPlan;
 use crate::side::{BySide, Side};
-use crate::sql::{digest_array, key_hashes, row_digests};
 use crate::verdict::{Coverage, Guarantee};
 
 /// What a side's rows are followed by where they are spooled.
@@ -347,11 +347,11 @@ impl Comparison {
         })
     }
 
-    fn digests(&self, tasks: usize) -> Digests {
+    pub fn digests(&self, tasks: usize) -> Digests {
         self.engine.digests(&self.plan, tasks)
     }
 
-    fn new_spool(&self, schemas: BySide<SchemaRef>) -> Spool {
+    pub fn new_spool(&self, schemas: BySide<SchemaRef>) -> Spool {
         let limit = usize::try_from(self.engine.memory / GROUP_SHARE).unwrap_or(usize::MAX);
         Spool::new(self.engine.ctx.runtime_env(), self.engine.progress.clone(), schemas, HASH, limit, BUCKETS)
     }
@@ -441,155 +441,5 @@ impl Engine {
         let unknown = sides.source.exact_rows.is_none() || sides.target.exact_rows.is_none();
         let wanted = (rows * 24).div_ceil((self.memory / 16).max(1 << 20));
         wanted.max(if unknown { 256 } else { 16 }).next_power_of_two().min(4096) as usize
-    }
-}
-
-/// Rows that are not proven equal, taken out of their batches: spooled, and remembered by digest should order end.
-pub struct Open {
-    engine: Arc<Engine>,
-    shapes: BySide<Shape>,
-    schemas: BySide<SchemaRef>,
-    spool: Spool,
-    digests: BySide<Digests>,
-}
-
-impl Open {
-    fn new(comparison: &Comparison, schemas: &BySide<SchemaRef>, shapes: &BySide<Shape>) -> Self {
-        let schemas = BySide::new(spooled_schema(&schemas.source), spooled_schema(&schemas.target));
-        Self {
-            engine: comparison.engine.clone(),
-            shapes: shapes.clone(),
-            spool: comparison.new_spool(schemas.clone()),
-            schemas,
-            digests: BySide::new(comparison.digests(1), comparison.digests(1)),
-        }
-    }
-
-    pub fn push(&mut self, side: Side, rows: &RecordBatch) -> Result<()> {
-        let shape = self.shapes.get(side);
-        let hashes = key_hashes(&shape.keys(rows), rows.num_rows())?;
-        let digests = row_digests(&shape.all(rows), rows.num_rows())?;
-        let runtime = self.engine.ctx.runtime_env();
-        for (hash, digest) in hashes.iter().zip(&digests) {
-            self.digests.get_mut(side).push(&runtime, hash & self.engine.hash_mask, *digest)?;
-        }
-        let mut columns = rows.columns().to_vec();
-        columns.push(Arc::new(UInt64Array::from(hashes)));
-        columns.push(digest_array(digests.into_iter())?);
-        self.spool.push(side, RecordBatch::try_new(self.schemas.get(side).clone(), columns)?)
-    }
-
-    fn into_digests(self) -> BySide<Digests> {
-        self.digests
-    }
-
-    /// `rows`: all rows of each side.
-    fn scanned(self, rows: BySide<u64>, repeated_keys: u64) -> Scanned {
-        let passed = BySide::new(self.digests.source.tally, self.digests.target.tally);
-        let mut tally = passed;
-        tally.source.rows = rows.source;
-        tally.target.rows = rows.target;
-        Scanned {
-            tally,
-            open: (passed.source.rows + passed.target.rows > 0).then_some((self.spool, passed)),
-            suspects: None,
-            files: None,
-            repeated_keys,
-            spilled_bytes: 0,
-            equal: 0,
-            stopped: None,
-            strategy: Strategy::Merge,
-            why: None,
-        }
-    }
-}
-
-fn spooled_schema(schema: &SchemaRef) -> SchemaRef {
-    let mut fields = schema.fields().to_vec();
-    fields.push(Arc::new(Field::new(HASH, DataType::UInt64, false)));
-    fields.push(Arc::new(Field::new(DIGEST, DataType::FixedSizeBinary(16), false)));
-    Arc::new(Schema::new(fields))
-}
-
-pub async fn collect_digests(
-    engine: Arc<Engine>,
-    mut stream: SendableRecordBatchStream,
-    mut digests: Digests,
-) -> Result<Digests> {
-    let runtime = engine.ctx.runtime_env();
-    while let Some(batch) = stream.try_next().await? {
-        let hashes = as_uint64_array(batch.column(0))?;
-        let row_digests = as_fixed_size_binary_array(batch.column(1))?;
-        for (hash, digest) in hashes.values().iter().zip(row_digests.iter()) {
-            digests.push(&runtime, hash & engine.hash_mask, digest_of(digest)?)?;
-        }
-        engine.progress.add_rows(batch.num_rows() as u64);
-        if engine.budget.reached().is_some() {
-            digests.stopped = true;
-            break;
-        }
-    }
-    Ok(digests)
-}
-
-/// Digests of full rows: those that wait, then those still to be read.
-async fn collect_rest(
-    engine: Arc<Engine>,
-    waiting: Vec<RecordBatch>,
-    mut batches: mpsc::Receiver<Result<RecordBatch>>,
-    shape: Shape,
-    mut digests: Digests,
-) -> Result<Digests> {
-    let runtime = engine.ctx.runtime_env();
-    let mut waiting = waiting.into_iter();
-    loop {
-        let batch = match waiting.next() {
-            Some(batch) => batch,
-            None => match batches.recv().await.transpose()? {
-                Some(batch) => batch,
-                None => return Ok(digests),
-            },
-        };
-        let columns: (Vec<ArrayRef>, Vec<ArrayRef>) = (shape.keys(&batch), shape.all(&batch));
-        let hashes = key_hashes(&columns.0, batch.num_rows())?;
-        for (hash, digest) in hashes.iter().zip(row_digests(&columns.1, batch.num_rows())?) {
-            digests.push(&runtime, hash & engine.hash_mask, digest)?;
-        }
-        if engine.budget.reached().is_some() {
-            digests.stopped = true;
-            return Ok(digests);
-        }
-    }
-}
-
-async fn forward(mut stream: SendableRecordBatchStream, sender: mpsc::Sender<RecordBatch>) -> Result<()> {
-    while let Some(batch) = stream.try_next().await? {
-        if sender.send(batch).await.is_err() {
-            break;
-        }
-    }
-    Ok(())
-}
-
-/// Each future in a task of its own; the first error, or a panic, ends all.
-async fn join_all<T: Send + 'static>(futures: Vec<impl Future<Output = Result<T>> + Send + 'static>) -> Result<Vec<T>> {
-    let mut tasks = tokio::task::JoinSet::new();
-    futures.into_iter().for_each(|future| drop(tasks.spawn(future)));
-    let mut results = Vec::new();
-    while let Some(result) = tasks.join_next().await {
-        results.push(result.map_err(worker_failed)??);
-    }
-    Ok(results)
-}
-
-pub fn worker_failed(error: tokio::task::JoinError) -> Error {
-    Error::new(ErrorKind::Internal, "a worker panicked").source(error)
-}
-
-struct AbortOnDrop(tokio::task::AbortHandle);
-
-impl Drop for AbortOnDrop {
-    fn drop(&mut self) {
-        self.0.abort();
     }
 }
