@@ -17,6 +17,7 @@ mod order;
 mod parquet;
 mod percent;
 mod pin;
+mod ranges;
 mod redact;
 mod scan;
 mod schema;
@@ -42,6 +43,7 @@ use crate::project::model::{Connector, Dataset, Files};
 pub use identical::{Alike, Identical, identical};
 pub use order::KeyOrder;
 use pin::PinnedStore;
+pub use ranges::{Ranges, Seam, ranges};
 use table::{FilesTable, Parts};
 
 /// Key in a field's metadata: the column is text without a type of its own (a CSV cell, a Hive partition, a JSON

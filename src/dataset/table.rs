@@ -58,8 +58,8 @@ pub(super) struct FilesTable {
     schema: SchemaRef,
     files: Vec<PartitionedFile>,
     rows: Option<u64>,
-    /// A partition a file, in their order.
-    by_file: bool,
+    /// The partitions, where they are given: in this order, as long as the session does not distribute work anew.
+    partitions: Option<Vec<Vec<PartitionedFile>>>,
 }
 
 impl std::fmt::Debug for FilesTable {
@@ -71,7 +71,14 @@ impl std::fmt::Debug for FilesTable {
 impl FilesTable {
     pub(super) fn new(parts: &Parts, source: Arc<dyn FileSource>, rows: Option<u64>) -> Self {
         let schema = Arc::clone(source.table_schema().table_schema());
-        Self { store: Arc::clone(&parts.store), source, schema, files: parts.partitioned_files(), rows, by_file: false }
+        Self {
+            store: Arc::clone(&parts.store),
+            source,
+            schema,
+            files: parts.partitioned_files(),
+            rows,
+            partitions: None,
+        }
     }
 
     pub(super) fn files(&self) -> &[PartitionedFile] {
@@ -93,11 +100,16 @@ impl FilesTable {
         Self { files, rows, ..self.clone() }
     }
 
-    /// A table of the files of these numbers. `by_file`: it is scanned with a partition a file, in this order, as long as
-    /// the session does not distribute work anew.
+    /// A table of the files of these numbers. `by_file`: it is scanned with a partition a file.
     pub(super) fn of_files(&self, numbers: &[usize], by_file: bool) -> Self {
-        let files = numbers.iter().map(|&number| self.files[number].clone()).collect();
-        Self { files, rows: None, by_file, ..self.clone() }
+        let files: Vec<_> = numbers.iter().map(|&number| self.files[number].clone()).collect();
+        let partitions = by_file.then(|| files.iter().map(|file| vec![file.clone()]).collect());
+        Self { files, rows: None, partitions, ..self.clone() }
+    }
+
+    /// The same rows in these partitions.
+    pub(super) fn apart(&self, partitions: Vec<Vec<PartitionedFile>>) -> Self {
+        Self { partitions: Some(partitions), ..self.clone() }
     }
 
     /// Only the number of rows: minima and maxima of footers can be wrong, and an aggregate that is answered from
@@ -142,16 +154,16 @@ impl TableProvider for FilesTable {
             return Ok(Arc::new(EmptyExec::new(Arc::new(self.schema.project(&columns)?))));
         }
         let partitions = state.config_options().execution.target_partitions;
-        let groups = match self.by_file {
-            true => self.files.iter().map(|file| FileGroup::new(vec![file.clone()])).collect(),
-            false => FileGroup::new(self.files.clone()).split_files(partitions.max(1)),
+        let groups = match &self.partitions {
+            Some(partitions) => partitions.iter().cloned().map(FileGroup::new).collect(),
+            None => FileGroup::new(self.files.clone()).split_files(partitions.max(1)),
         };
         let config = FileScanConfigBuilder::new(self.store.url().clone(), Arc::clone(&self.source))
             .with_file_groups(groups)
             .with_statistics(self.table_statistics())
             .with_limit(limit)
-            // A partition must not read another one's files where each file is to be known by itself.
-            .with_preserve_order(self.by_file)
+            // A partition that is to be known by itself must not read another one's files.
+            .with_preserve_order(self.partitions.is_some())
             .with_projection_indices(projection.cloned())?
             .build();
         Ok(DataSourceExec::from_data_source(config))

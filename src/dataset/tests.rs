@@ -104,6 +104,20 @@ async fn fault(dataset: &Dataset) -> Error {
     }
 }
 
+/// One Parquet file with a row group a batch.
+pub(super) async fn parquet_of(groups: &[RecordBatch]) -> (TempDir, Opened) {
+    let lab = Lab::new();
+    let path = lab.write("t.parquet", "");
+    let mut writer = ArrowWriter::try_new(fs::File::create(path).unwrap(), groups[0].schema(), None).unwrap();
+    for group in groups {
+        writer.write(group).unwrap();
+        writer.flush().unwrap();
+    }
+    writer.close().unwrap();
+    let (_, opened) = opened(&dataset(Connector::Parquet(lab.files("t.parquet")))).await.unwrap();
+    (lab.dir, opened)
+}
+
 fn numbers(ids: std::ops::Range<i32>) -> RecordBatch {
     let id = Int32Array::from_iter_values(ids.clone());
     let name = StringArray::from_iter_values(ids.map(|id| format!("n{id}")));

@@ -33,6 +33,11 @@ impl Budget {
         Self { limits, started: Instant::now(), progress, bytes_before, divergences: Arc::default() }
     }
 
+    pub fn is_unlimited(&self) -> bool {
+        let BudgetLimits { time, divergences, bytes } = &self.limits;
+        time.is_none() && divergences.is_none() && bytes.is_none()
+    }
+
     pub fn add_divergences(&self, found: u64) {
         self.divergences.fetch_add(found, Relaxed);
     }

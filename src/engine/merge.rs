@@ -4,48 +4,45 @@
 use datafusion::arrow::array::UInt32Array;
 use datafusion::arrow::compute::take_record_batch;
 use datafusion::arrow::record_batch::RecordBatch;
-use tokio::sync::mpsc;
 
+use crate::engine::bounds::Bounds;
 use crate::engine::open::Open;
-use crate::engine::ordered::{Next, Ordered};
+use crate::engine::ordered::{Batches, Next, Ordered};
 use crate::engine::window::{Shape, Window};
 use crate::engine::zip::{Zipped, rest, zip};
 use crate::error::Result;
 use crate::side::{BySide, Side};
 
-type Batches = mpsc::Receiver<Result<RecordBatch>>;
-
 /// How far zipping came.
-pub enum Merged {
-    Whole {
-        open: Open,
-        /// All rows of each side.
-        rows: BySide<u64>,
-        /// Keys that stand more than once on a side.
-        repeated: u64,
-    },
-    /// A limit was reached.
+#[derive(Default)]
+pub struct Merged {
+    /// Rows of each side that were in order: zipped, or left open.
+    pub rows: BySide<u64>,
+    /// Pairs proven equal.
+    pub equal: u64,
+    /// Keys that stand more than once on a side.
+    pub repeated: u64,
+    pub end: End,
+}
+
+/// Where zipping ended.
+#[derive(Default)]
+pub enum End {
+    /// Where both sides do.
+    #[default]
+    Whole,
+    /// At a limit.
     Stopped {
-        open: Open,
-        /// Rows of each side that were zipped.
-        rows: BySide<u64>,
-        equal: u64,
-        repeated: u64,
         by: &'static str,
         /// The last key that was zipped, as text.
         last: Option<String>,
     },
+    /// Where order does.
     Broken {
-        open: Open,
-        /// Rows of each side that were in order.
-        rows: BySide<u64>,
-        /// Pairs proven equal.
-        equal: u64,
-        repeated: u64,
+        /// Whose.
+        side: Side,
         /// What was not zipped: batches at hand, then those still to be read.
         rest: BySide<(Vec<RecordBatch>, Batches)>,
-        /// Whose order ended.
-        side: Side,
     },
 }
 
@@ -55,19 +52,24 @@ struct Cursor {
     window: Option<Window>,
     at: usize,
     ended: bool,
-    /// Rows handed out in windows.
+    /// Rows handed out.
     rows: u64,
 }
 
 impl Cursor {
-    /// Makes sure of a window with rows left, unless the side has ended. False: order has ended.
-    async fn fill(&mut self) -> Result<bool> {
+    /// Makes sure of a window with rows left, unless the side has ended; what is not to be zipped goes to `open`. False:
+    /// order has ended.
+    async fn fill(&mut self, side: Side, open: &Open) -> Result<bool> {
         while !self.ended && self.window.as_ref().is_none_or(|window| self.at >= window.rows()) {
             self.window = None;
             match self.ordered.next().await? {
                 Next::Window(window) => {
                     self.rows += window.rows() as u64;
                     (self.window, self.at) = (Some(window), 0);
+                }
+                Next::Open(batch) => {
+                    self.rows += batch.num_rows() as u64;
+                    open.push_unzipped(side, &batch)?;
                 }
                 Next::End => self.ended = true,
                 Next::Broken => return Ok(false),
@@ -95,30 +97,33 @@ impl Cursor {
     }
 }
 
+/// Zips the rows within `bounds`; what is not proven equal goes to `open`.
+///
 /// `limit`: bytes that the rows of one key may take.
 /// `reached`: given the rows that are open, the limit that ends it.
 pub async fn merge(
-    shapes: &BySide<Shape>,
+    shapes: BySide<Shape>,
+    bounds: Bounds,
     batches: BySide<Batches>,
     limit: usize,
-    mut open: Open,
+    open: &Open,
     reached: impl Fn(u64) -> Option<&'static str>,
 ) -> Result<Merged> {
-    let cursor = |shape: &Shape, batches| Cursor {
-        ordered: Ordered::new(shape.clone(), batches, limit),
+    let cursor = |shape: Shape, batches| Cursor {
+        ordered: Ordered::new(shape, bounds.clone(), batches, limit),
         window: None,
         at: 0,
         ended: false,
         rows: 0,
     };
-    let mut source = cursor(&shapes.source, batches.source);
-    let mut target = cursor(&shapes.target, batches.target);
+    let mut source = cursor(shapes.source, batches.source);
+    let mut target = cursor(shapes.target, batches.target);
     let (mut equal, mut repeated, mut told) = (0, 0, 0);
     let broken = loop {
-        if !source.fill().await? {
+        if !source.fill(Side::Source, open).await? {
             break Side::Source;
         }
-        if !target.fill().await? {
+        if !target.fill(Side::Target, open).await? {
             break Side::Target;
         }
         let zipped = match (&source.window, &target.window) {
@@ -138,21 +143,24 @@ pub async fn merge(
                 target.at = window.rows();
                 zipped
             }
-            (None, None) => return Ok(Merged::Whole { open, rows: BySide::new(source.rows, target.rows), repeated }),
+            (None, None) => {
+                let rows = BySide::new(source.rows, target.rows);
+                return Ok(Merged { rows, equal, repeated, end: End::Whole });
+            }
         };
         equal += zipped.equal;
         repeated += zipped.repeated;
         told += (zipped.pairs.len() + zipped.only.source.len() + zipped.only.target.len()) as u64;
-        keep(&mut open, &zipped, BySide::new(source.window.as_ref(), target.window.as_ref()))?;
+        keep(open, &zipped, BySide::new(source.window.as_ref(), target.window.as_ref()))?;
         if let Some(by) = reached(told) {
             let last = last_key(&source, &target)?;
             let rows = BySide::new(source.zipped(), target.zipped());
-            return Ok(Merged::Stopped { open, rows, equal, repeated, by, last });
+            return Ok(Merged { rows, equal, repeated, end: End::Stopped { by, last } });
         }
     };
     let rows = BySide::new(source.rows, target.rows);
     let rest = BySide::new(source.into_rest(), target.into_rest());
-    Ok(Merged::Broken { open, rows, equal, repeated, rest, side: broken })
+    Ok(Merged { rows, equal, repeated, end: End::Broken { side: broken, rest } })
 }
 
 /// The greater of the keys that were zipped last.
@@ -168,7 +176,7 @@ fn last_key(source: &Cursor, target: &Cursor) -> Result<Option<String>> {
 }
 
 /// What zipping left open is taken out of its windows.
-fn keep(open: &mut Open, zipped: &Zipped, windows: BySide<Option<&Window>>) -> Result<()> {
+fn keep(open: &Open, zipped: &Zipped, windows: BySide<Option<&Window>>) -> Result<()> {
     let rows = zipped.open();
     for side in Side::BOTH {
         if let (Some(window), false) = (windows.get(side), rows.get(side).is_empty()) {

@@ -2,6 +2,7 @@
 //!
 //! `engine` knows plans and batches; it does not know YAML, outputs or terminals.
 
+mod bounds;
 mod budget;
 mod bytes;
 mod cache;
@@ -18,6 +19,7 @@ mod ordered;
 mod pairs;
 mod params;
 mod planner;
+mod ranges;
 mod reconcile;
 mod remembered;
 mod segments;
@@ -112,6 +114,8 @@ pub struct Engine {
     pub threads: usize,
     /// See [`Limits::hash_mask`].
     pub hash_mask: u64,
+    /// See [`Limits::range_rows`].
+    pub range_rows: u64,
     /// Where digests are remembered, if they are.
     pub cache: Option<Arc<Cache>>,
     pub budget: Budget,

@@ -6,21 +6,29 @@ use std::cmp::Ordering;
 use datafusion::arrow::array::ArrayRef;
 use datafusion::arrow::compute::concat_batches;
 use datafusion::arrow::record_batch::RecordBatch;
-use tokio::sync::mpsc;
+use futures::TryStreamExt;
+use futures::stream::BoxStream;
 
+use crate::engine::bounds::{Bounds, Placed};
 use crate::engine::window::{Comparator, Order, Shape, Window, order_of};
 use crate::error::Result;
+
+/// The rows of one side, as they are read.
+pub type Batches = BoxStream<'static, Result<RecordBatch>>;
 
 /// Reads one side.
 pub struct Ordered {
     shape: Shape,
-    batches: mpsc::Receiver<Result<RecordBatch>>,
+    bounds: Bounds,
+    batches: Batches,
     /// Rows of the last key that was read: the next batch may go on with it.
     tail: Vec<RecordBatch>,
     /// Bytes that the rows of one key may take; more are taken for rows that are not in order.
     limit: usize,
     /// Windows that are ready, the next one last.
     ready: Vec<Window>,
+    /// Rows that are not to be zipped.
+    open: Option<RecordBatch>,
     /// Batches that are not in order with what was before them.
     unordered: Option<RecordBatch>,
     ended: bool,
@@ -31,15 +39,18 @@ pub struct Ordered {
 /// What comes next.
 pub enum Next {
     Window(Window),
+    /// Rows whose keys may stand in another range as well: not to be zipped.
+    Open(RecordBatch),
     /// The side's rows end.
     End,
-    /// From here on, rows are not in key order.
+    /// From here on, rows are not in key order, or not where they are said to be.
     Broken,
 }
 
 impl Ordered {
-    pub fn new(shape: Shape, batches: mpsc::Receiver<Result<RecordBatch>>, limit: usize) -> Self {
-        Self { shape, batches, tail: Vec::new(), limit, ready: Vec::new(), unordered: None, ended: false, rows: 0 }
+    pub fn new(shape: Shape, bounds: Bounds, batches: Batches, limit: usize) -> Self {
+        let (tail, ready) = (Vec::new(), Vec::new());
+        Self { shape, bounds, batches, tail, limit, ready, open: None, unordered: None, ended: false, rows: 0 }
     }
 
     pub async fn next(&mut self) -> Result<Next> {
@@ -47,17 +58,20 @@ impl Ordered {
             if let Some(window) = self.ready.pop() {
                 return Ok(Next::Window(window));
             }
+            if let Some(open) = self.open.take() {
+                return Ok(Next::Open(open));
+            }
             if self.unordered.is_some() {
                 return Ok(Next::Broken);
             }
             if self.ended {
                 return Ok(Next::End);
             }
-            match self.batches.recv().await.transpose()? {
+            match self.batches.try_next().await? {
                 Some(batch) => {
                     self.rows += batch.num_rows() as u64;
                     if batch.num_rows() > 0 {
-                        self.take(batch)?;
+                        self.place(batch)?;
                     }
                 }
                 None => {
@@ -71,11 +85,30 @@ impl Ordered {
     }
 
     /// All that has not been handed out as a window: at once what waits here, then what is still to be read.
-    pub fn into_rest(mut self) -> (Vec<RecordBatch>, mpsc::Receiver<Result<RecordBatch>>) {
+    pub fn into_rest(mut self) -> (Vec<RecordBatch>, Batches) {
         let mut waiting: Vec<RecordBatch> = self.ready.drain(..).rev().map(|window| window.batch).collect();
         waiting.append(&mut self.tail);
+        waiting.extend(self.open.take());
         waiting.extend(self.unordered.take());
         (waiting, self.batches)
+    }
+
+    fn place(&mut self, batch: RecordBatch) -> Result<()> {
+        let Some(first) = self.shape.keys(&batch).into_iter().next() else { return self.take(batch) };
+        match self.bounds.place(&first, batch)? {
+            Placed::Inside(batch) => self.take(batch),
+            Placed::Split(inside, open) => {
+                self.open = Some(open);
+                match inside.num_rows() {
+                    0 => Ok(()),
+                    _ => self.take(inside),
+                }
+            }
+            Placed::Outside(batch) => {
+                self.unordered = Some(batch);
+                Ok(())
+            }
+        }
     }
 
     fn take(&mut self, batch: RecordBatch) -> Result<()> {
@@ -150,6 +183,7 @@ mod tests {
     use super::*;
     use datafusion::arrow::array::{ArrayRef, AsArray, Int64Array};
     use datafusion::arrow::datatypes::Int64Type;
+    use futures::StreamExt;
     use std::sync::Arc;
 
     fn batch(keys: &[i64]) -> RecordBatch {
@@ -158,12 +192,9 @@ mod tests {
 
     /// The groups of every window, and whether order broke.
     async fn read(batches: &[&[i64]]) -> (Vec<Vec<i64>>, Option<Vec<i64>>) {
-        let (send, receive) = mpsc::channel(64);
-        for keys in batches {
-            send.send(Ok(batch(keys))).await.unwrap();
-        }
-        drop(send);
-        let mut ordered = Ordered::new(Shape::of(vec![0], vec![]), receive, usize::MAX);
+        let batches: Vec<Result<RecordBatch>> = batches.iter().map(|keys| Ok(batch(keys))).collect();
+        let batches = futures::stream::iter(batches).boxed();
+        let mut ordered = Ordered::new(Shape::of(vec![0], vec![]), Bounds::default(), batches, usize::MAX);
         let keys = |batch: &RecordBatch| batch.column(0).as_primitive::<Int64Type>().values().to_vec();
         let mut groups = Vec::new();
         loop {
@@ -176,6 +207,7 @@ mod tests {
                         None => groups.extend(rows.iter().map(|key| vec![*key])),
                     }
                 }
+                Next::Open(_) => panic!("there are no bounds"),
                 Next::End => return (groups, None),
                 Next::Broken => {
                     let (waiting, _) = ordered.into_rest();

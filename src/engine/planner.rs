@@ -33,6 +33,12 @@ impl Engine {
         if strategy == Strategy::Bytes {
             comparison.cancelled = self.cancel(plan).await?;
         }
+        if strategy == Strategy::Merge
+            && let Some((cuts, inputs)) = self.cut(plan).await?
+        {
+            comparison.cuts = Some(cuts);
+            return Ok(ReconcileExec::new(comparison, inputs, emit));
+        }
         let scanned = comparison.cancelled.as_ref().map_or(plan.as_ref(), |cancelled| &cancelled.plan);
         let inputs = self.scans(scanned, strategy).await?;
         Ok(ReconcileExec::new(comparison, inputs, emit))

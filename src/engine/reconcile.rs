@@ -9,23 +9,20 @@ use std::sync::Arc;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::common::cast::as_fixed_size_binary_array;
-use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::execution::TaskContext;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream_partitioned};
-use futures::TryStreamExt;
 use tokio::sync::mpsc;
 
-use crate::engine::budget::{by_hash, by_key, nothing, untold};
+use crate::engine::budget::{by_hash, nothing, untold};
 use crate::engine::bytes::Cancelled;
 use crate::engine::classified::Counts;
 use crate::engine::digests::{Digests, Found, Tally, compare, digest_of};
-use crate::engine::merge::Merged;
-use crate::engine::open::Open;
 use crate::engine::operator::Rest;
+use crate::engine::ranges::Cuts;
 use crate::engine::remembered::{Remembered, files_with_suspects};
 use crate::engine::spool::Spool;
 use crate::engine::suspects::{Known, Suspects};
-use crate::engine::tasks::{AbortOnDrop, collect_digests, collect_rest, forward, join_all, worker_failed};
-use crate::engine::window::Shape;
+use crate::engine::tasks::{AbortOnDrop, collect_digests, forward, join_all, worker_failed};
 use crate::engine::{Engine, Strategy};
 use crate::error::{Error, ErrorKind, Result};
 use crate::rule::plan::MatchPlan;
@@ -53,6 +50,8 @@ pub struct Comparison {
     pub cancelled: Option<Cancelled>,
     /// Files whose digests are remembered, or will be.
     pub remembered: Option<Remembered>,
+    /// Where both sides are cut, so that `merge` zips several ranges of keys at once.
+    pub cuts: Option<Cuts>,
     /// What the plans that fetch ask.
     pub suspects: Arc<Known>,
 }
@@ -105,17 +104,20 @@ impl Scanned {
 
 impl Comparison {
     pub fn new(engine: Arc<Engine>, plan: Arc<MatchPlan>, strategy: Strategy, exact: bool) -> Self {
-        Self { engine, plan, strategy, exact, cancelled: None, remembered: None, suspects: Arc::default() }
+        Self { engine, plan, strategy, exact, cancelled: None, remembered: None, cuts: None, suspects: Arc::default() }
     }
 
     /// Batches of wide rows hold fewer of them: what is compared should still be in the processor's cache, and few batches
     /// wait beside each other.
-    fn narrowed(&self, context: Arc<TaskContext>) -> Arc<TaskContext> {
+    pub(super) fn narrowed(&self, context: Arc<TaskContext>) -> Arc<TaskContext> {
         let width = |side: Side| self.plan.sides.get(side).opened.as_ref().map_or(1, |opened| opened.row_bytes());
         let width = width(Side::Source).max(width(Side::Target));
         let rows = usize::try_from(BATCH_BYTES / width).unwrap_or(usize::MAX).max(64);
         match rows < context.session_config().batch_size() {
-            true => self.engine.session_with(|config| config.with_batch_size(rows)).task_ctx(),
+            true => {
+                let config = context.session_config().clone().with_batch_size(rows);
+                self.engine.session_with(|_| config).task_ctx()
+            }
             false => context,
         }
     }
@@ -127,7 +129,7 @@ impl Comparison {
 
     /// The plans that fetch the rows of suspects: from the files that hold any, where that is known; else from all that
     /// was not proven to be apart from them.
-    async fn fetch(&self, files: Option<BySide<Vec<usize>>>) -> Result<BySide<Arc<dyn ExecutionPlan>>> {
+    pub(super) async fn fetch(&self, files: Option<BySide<Vec<usize>>>) -> Result<BySide<Arc<dyn ExecutionPlan>>> {
         if let Some(files) = files {
             return self.fetch_from(files).await;
         }
@@ -235,7 +237,7 @@ impl Comparison {
     }
 
     /// All rows are open; if a limit was reached, they may not even be all.
-    fn all_open(&self, spool: Spool, tally: BySide<Tally>) -> Scanned {
+    pub(super) fn all_open(&self, spool: Spool, tally: BySide<Tally>) -> Scanned {
         match self.engine.budget.reached() {
             Some(by) => Scanned { tally, stopped: Some(nothing(by)), strategy: Strategy::Join, ..Scanned::default() },
             None => Scanned::all(spool, tally),
@@ -249,68 +251,8 @@ impl Comparison {
         Some(Scanned { tally, stopped: Some(nothing(by)), strategy: self.strategy, ..Scanned::default() })
     }
 
-    /// `merge`, and what it could not zip by digests.
-    async fn merge(&self, inputs: &BySide<Arc<dyn ExecutionPlan>>, context: &Arc<TaskContext>) -> Result<Scanned> {
-        let scans = inputs.clone();
-        let schemas = BySide::new(scans.source.schema(), scans.target.schema());
-        let shapes = schemas.clone().try_map(|_, schema| Shape::new(&self.plan, &schema))?;
-        let open = Open::new(self, &schemas, &shapes);
-        let batches = scans.try_map(|side, scan| {
-            let streams = execute_stream_partitioned(scan, context.clone())?;
-            Ok::<_, Error>(self.ahead(streams, side))
-        })?;
-        let limit = usize::try_from(self.engine.memory / GROUP_SHARE).unwrap_or(usize::MAX);
-        let budget = &self.engine.budget;
-        // Where nothing is tolerated, each row that is told is a divergence.
-        let exact = self.plan.values.iter().all(|column| column.tolerance.is_none());
-        let reached = |told: u64| match budget.divergences_left() {
-            Some(left) if exact && told >= left => Some("max_divergences"),
-            _ => budget.reached(),
-        };
-        match crate::engine::merge::merge(&shapes, batches, limit, open, reached).await? {
-            Merged::Stopped { open, rows, equal, repeated, by, last } => {
-                Ok(Scanned { equal, stopped: Some(by_key(by, last)), ..open.scanned(rows, repeated) })
-            }
-            Merged::Whole { open, rows, repeated } => Ok(open.scanned(rows, repeated)),
-            Merged::Broken { rows, side, .. } if self.exact => {
-                let row = rows.get(side) + 1;
-                let why = format!("the {side} is not in key order from row {row} on; all rows are compared by value");
-                self.suspects.set(Arc::new(Suspects::all()));
-                let fetch = self.fetch(None).await?;
-                let (spool, tally) = self.spool(&fetch, context, false).await?;
-                Ok(Scanned { why: Some(why), ..self.all_open(spool, tally) })
-            }
-            Merged::Broken { open, rows, equal, repeated, rest, side } => {
-                let row = rows.get(side) + 1;
-                let equal_rows = equal;
-                let mut sides = BySide::<Vec<(usize, Digests)>>::default();
-                let mut tasks = Vec::new();
-                let BySide { source: of_source, target: of_target } = open.into_digests();
-                for (digests, (side, rest)) in
-                    [of_source, of_target].into_iter().zip([(Side::Source, rest.source), (Side::Target, rest.target)])
-                {
-                    let shape = shapes.get(side).clone();
-                    tasks.push(collect_rest(self.engine.clone(), rest.0, rest.1, shape, digests));
-                }
-                let [source, target] = [tasks.remove(0), tasks.remove(0)].map(tokio::spawn);
-                sides.source.push((0, source.await.map_err(worker_failed)?.map_err(|e| e.context("side", "source"))?));
-                sides.target.push((0, target.await.map_err(worker_failed)?.map_err(|e| e.context("side", "target"))?));
-                let mut scanned = self.compare_digests(sides, false).await?;
-                // What was zipped before stays proven: pairs of equal rows, taken away from both sides alike, change
-                // nothing in what is left over.
-                for side in Side::BOTH {
-                    scanned.tally.get_mut(side).rows += equal_rows;
-                }
-                scanned.repeated_keys += repeated;
-                let why = format!("the {side} is not in key order from row {row} on; from there, digests are compared");
-                scanned.why = Some(why);
-                Ok(scanned)
-            }
-        }
-    }
-
     /// `by_file`: the digests are of files, by number, of which those that hold suspects are told.
-    async fn compare_digests(&self, sides: BySide<Vec<(usize, Digests)>>, by_file: bool) -> Result<Scanned> {
+    pub(super) async fn compare_digests(&self, sides: BySide<Vec<(usize, Digests)>>, by_file: bool) -> Result<Scanned> {
         let mut tally = BySide::<Tally>::default();
         for side in Side::BOTH {
             sides.get(side).iter().for_each(|(_, digests)| tally.get_mut(side).merge(digests.tally));
@@ -357,7 +299,7 @@ impl Comparison {
     }
 
     /// Reads both sides in full width; returns the rows and their tally.
-    async fn spool(
+    pub(super) async fn spool(
         &self,
         plans: &BySide<Arc<dyn ExecutionPlan>>,
         context: &Arc<TaskContext>,
@@ -389,27 +331,6 @@ impl Comparison {
             tasks.await.map_err(worker_failed)?.map_err(|error| error.context("side", side.as_str()))?;
         }
         Ok((spool, tally))
-    }
-
-    /// The batches of one side, one partition after the other, read ahead in a task of its own.
-    fn ahead(&self, streams: Vec<SendableRecordBatchStream>, side: Side) -> mpsc::Receiver<Result<RecordBatch>> {
-        let (sender, receiver) = mpsc::channel(4);
-        let progress = self.engine.progress.clone();
-        tokio::spawn(async move {
-            for mut stream in streams {
-                loop {
-                    let next = stream.try_next().await;
-                    let next = next.map_err(|error| Error::from(error).context("side", side.as_str())).transpose();
-                    let Some(next) = next else { break };
-                    let failed = next.is_err();
-                    progress.add_rows(next.as_ref().map_or(0, |batch| batch.num_rows() as u64));
-                    if sender.send(next).await.is_err() || failed {
-                        return;
-                    }
-                }
-            }
-        });
-        receiver
     }
 
     /// Rows that were read must be the rows that the files say they hold.

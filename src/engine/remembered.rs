@@ -3,6 +3,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use datafusion::catalog::TableProvider;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::execution::TaskContext;
 use datafusion::logical_expr::{Expr, LogicalPlan, Volatility};
@@ -43,7 +44,7 @@ struct Files {
 }
 
 /// A table that stands in for a side's, as long as a statement is planned.
-struct StandIn<'a> {
+pub(super) struct StandIn<'a> {
     engine: &'a Engine,
     name: String,
 }
@@ -58,11 +59,21 @@ impl<'a> StandIn<'a> {
         by_file: bool,
     ) -> Result<Option<(Self, MatchPlan)>> {
         let Some(opened) = &plan.sides.get(side).opened else { return Ok(None) };
-        let name = table_name(&format!("#files_{side}_{}", plan.rule));
-        engine.ctx.register_table(name.as_str(), opened.of_files(files, by_file))?;
+        Self::of_table(engine, plan, side, opened.of_files(files, by_file)).map(Some)
+    }
+
+    /// The plan over another table for the side.
+    pub(super) fn of_table(
+        engine: &'a Engine,
+        plan: &MatchPlan,
+        side: Side,
+        table: Arc<dyn TableProvider>,
+    ) -> Result<(Self, MatchPlan)> {
+        let name = table_name(&format!("#stand_in_{side}_{}", plan.rule));
+        engine.ctx.register_table(name.as_str(), table)?;
         let mut plan = plan.clone();
         plan.sides.get_mut(side).from = name.clone();
-        Ok(Some((Self { engine, name }, plan)))
+        Ok((Self { engine, name }, plan))
     }
 }
 

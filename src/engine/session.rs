@@ -23,12 +23,14 @@ pub struct Limits {
     pub batch_rows: usize,
     /// Which bits of a key's hash count: all. Tests clear low bits, so that keys collide all the time.
     pub hash_mask: u64,
+    /// Rows that a range of keys has at least, if it is to be zipped beside others. Tests take fewer.
+    pub range_rows: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
-        Self { memory: default_memory(), threads, batch_rows: 8192, hash_mask: u64::MAX }
+        Self { memory: default_memory(), threads, batch_rows: 8192, hash_mask: u64::MAX, range_rows: 50_000 }
     }
 }
 
@@ -75,6 +77,7 @@ impl Engine {
             memory: limits.memory,
             threads: limits.threads,
             hash_mask: limits.hash_mask,
+            range_rows: limits.range_rows,
             cache: None,
             budget,
             params: Params::new(&project.params),

@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 
 use crate::engine::Engine;
 use crate::engine::digests::{Digests, digest_of};
+use crate::engine::ordered::Batches;
 use crate::engine::window::Shape;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sql::{key_hashes, row_digests};
@@ -41,7 +42,7 @@ pub async fn collect_digests(
 pub async fn collect_rest(
     engine: Arc<Engine>,
     waiting: Vec<RecordBatch>,
-    mut batches: mpsc::Receiver<Result<RecordBatch>>,
+    mut batches: Batches,
     shape: Shape,
     mut digests: Digests,
 ) -> Result<Digests> {
@@ -50,7 +51,7 @@ pub async fn collect_rest(
     loop {
         let batch = match waiting.next() {
             Some(batch) => batch,
-            None => match batches.recv().await.transpose()? {
+            None => match batches.try_next().await? {
                 Some(batch) => batch,
                 None => return Ok(digests),
             },

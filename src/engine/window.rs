@@ -2,7 +2,9 @@
 
 use std::cmp::Ordering;
 
-use datafusion::arrow::array::{Array, ArrayRef, BooleanArray, DynComparator, make_comparator};
+use datafusion::arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, DynComparator, downcast_primitive, make_comparator,
+};
 use datafusion::arrow::buffer::BooleanBuffer;
 use datafusion::arrow::compute::SortOptions;
 use datafusion::arrow::compute::kernels::cmp;
@@ -10,7 +12,7 @@ use datafusion::arrow::datatypes::{DataType, Schema};
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::rule::plan::MatchPlan;
 use crate::rule::sql::compared_names;
 use crate::sql::{Mode, encode_rows};
@@ -37,6 +39,12 @@ impl Shape {
 
     pub fn keys(&self, batch: &RecordBatch) -> Vec<ArrayRef> {
         pick(batch, &self.keys)
+    }
+
+    /// The type of the key's first column.
+    pub fn first_key_type(&self, schema: &Schema) -> Result<DataType> {
+        let none = || Error::new(ErrorKind::Internal, "rows are zipped without a key");
+        Ok(schema.field(*self.keys.first().ok_or_else(none)?).data_type().clone())
     }
 
     /// Keys, then values: what a row's digest is taken of.
@@ -128,6 +136,9 @@ impl Window {
 fn any_distinct(pairs: impl Iterator<Item = (ArrayRef, ArrayRef)>) -> Result<Option<BooleanBuffer>> {
     let mut any: Option<BooleanBuffer> = None;
     for (mine, theirs) in pairs {
+        if same_bytes(&mine, &theirs) {
+            continue;
+        }
         let differs = distinct(&mine, &theirs)?;
         if differs.count_set_bits() > 0 {
             any = Some(match any {
@@ -137,6 +148,28 @@ fn any_distinct(pairs: impl Iterator<Item = (ArrayRef, ArrayRef)>) -> Result<Opt
         }
     }
     Ok(any)
+}
+
+/// Whether all values of two arrays of numbers are the same, bit by bit. False if not, or if there may be NULLs: then only
+/// a kernel can tell.
+fn same_bytes(mine: &ArrayRef, theirs: &ArrayRef) -> bool {
+    if mine.data_type() != theirs.data_type() || mine.null_count() > 0 || theirs.null_count() > 0 {
+        return false;
+    }
+    macro_rules! bytes {
+        ($type:ty, $array:expr) => {
+            $array.as_primitive::<$type>().values().inner().as_slice()
+        };
+    }
+    macro_rules! same {
+        ($type:ty) => {
+            bytes!($type, mine) == bytes!($type, theirs)
+        };
+    }
+    downcast_primitive! {
+        mine.data_type() => (same),
+        _ => false,
+    }
 }
 
 /// True where the values differ; NULL is a value. What no kernel compares is compared as it is encoded for a digest.

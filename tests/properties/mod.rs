@@ -10,6 +10,7 @@ mod kinds;
 mod oracle;
 mod orders;
 mod planted;
+mod ranges;
 mod runner;
 mod spilling;
 mod value;
@@ -90,6 +91,7 @@ fn the_way_of_comparing_changes_nothing() {
         threads,
         batch_rows,
         hash_mask: if bits == 0 { 0 } else { u64::MAX << (64 - bits) },
+        range_rows: 10,
     };
     let ways = [
         (How::Join, limits(2, 8192, 64)),

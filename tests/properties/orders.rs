@@ -121,7 +121,7 @@ fn column(name: &str, data_type: DataType) -> Column {
 
 fn limits(batch_rows: usize, bits: u32) -> Limits {
     let hash_mask = if bits == 0 { 0 } else { u64::MAX << (64 - bits) };
-    Limits { memory: 64 << 20, threads: 2, batch_rows, hash_mask }
+    Limits { memory: 64 << 20, threads: 2, batch_rows, hash_mask, range_rows: 1 }
 }
 
 /// Every strategy, over batches of one row, of a few and of all, with key hashes that collide all the time, says what the

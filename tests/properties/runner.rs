@@ -69,6 +69,18 @@ impl Tables {
         Self { dir, case: case.clone() }
     }
 
+    /// A file a side, in row groups of so many rows.
+    pub fn write_groups(case: &Case, rows: [usize; 2]) -> Self {
+        let dir = tempfile::Builder::new().prefix("tieout-properties-").tempdir().unwrap();
+        for (side, name) in SIDES.into_iter().enumerate() {
+            let groups = case.rows[side].chunks(rows[side]).map(|rows| batch(case, side, rows));
+            let groups: Vec<RecordBatch> = groups.collect();
+            let groups = if groups.is_empty() { vec![batch(case, side, &[])] } else { groups };
+            data::write_row_groups(&dir.path().join(name).join("0.parquet"), &groups);
+        }
+        Self { dir, case: case.clone() }
+    }
+
     /// What the run found; an error of the run fails the case.
     pub fn reconcile(&self, way: &Way) -> Result<Found, TestCaseError> {
         self.try_reconcile(way).map_err(|e| TestCaseError::fail(format!("{way:?}: {e:?}")))

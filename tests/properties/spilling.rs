@@ -32,7 +32,7 @@ fn little_memory_and_colliding_keys_change_nothing() {
     let expected = expected(&case);
     let tables = Tables::write(&case);
     for strategy in Strategy::ALL {
-        let limits = Limits { memory: 24 << 20, threads: 2, batch_rows: 7, hash_mask: u64::MAX << 62 };
+        let limits = Limits { memory: 24 << 20, threads: 2, batch_rows: 7, hash_mask: u64::MAX << 62, range_rows: 20 };
         let tight = tables.reconcile(&Way { strategy, limits }).unwrap();
         assert!(tight.verdict == expected, "{strategy}: {:?} against {:?}", tight.verdict.kinds, expected.kinds);
     }
