@@ -54,6 +54,14 @@ struct Groups {
     numbers: Option<Vec<f64>>,
 }
 
+impl Opened {
+    /// Bytes of the largest row group, decompressed: who reads it may hold as much.
+    pub fn group_bytes(&self) -> u64 {
+        let groups = self.footers.iter().flat_map(|footer| footer.row_groups());
+        groups.map(|group| group.total_byte_size().max(0) as u64).max().unwrap_or(0)
+    }
+}
+
 /// Cuts two datasets in as many ranges as are worth it, of about `rows` rows of the source at least. `column`: the first
 /// of the key, as both sides name it. None: they cannot be cut, or are better not.
 pub fn ranges(source: &Opened, target: &Opened, column: (&str, &str), most: usize, rows: u64) -> Option<Ranges> {

@@ -35,7 +35,8 @@ struct Rows {
 impl Open {
     /// `tasks`: that collect digests beside each other, should order end.
     pub fn new(comparison: &Comparison, schemas: &BySide<SchemaRef>, shapes: &BySide<Shape>, tasks: usize) -> Self {
-        let schemas = BySide::new(spooled_schema(&schemas.source), spooled_schema(&schemas.target));
+        let spooled = |side: Side| spooled_schema(&shapes.get(side).encoded_schema(schemas.get(side)));
+        let schemas = BySide::from_fn(spooled);
         let rows = Rows {
             spool: comparison.new_spool(schemas.clone()),
             digests: BySide::from_fn(|_| comparison.digests(tasks)),
@@ -55,6 +56,7 @@ impl Open {
 
     fn take(&self, side: Side, rows: &RecordBatch, unzipped: bool) -> Result<()> {
         let shape = self.shapes.get(side);
+        let rows = &shape.encoded(rows)?;
         let hashes = key_hashes(&shape.keys(rows), rows.num_rows())?;
         let digests = row_digests(&shape.all(rows), rows.num_rows())?;
         let mut columns = rows.columns().to_vec();

@@ -11,7 +11,7 @@ use crate::engine::suspects::{Known, is_suspect};
 use crate::engine::{Engine, Strategy};
 use crate::error::Result;
 use crate::rule::plan::MatchPlan;
-use crate::rule::sql::{Dialect, digested_sql, side_sql};
+use crate::rule::sql::{digested_sql, zipped_sql};
 use crate::side::{BySide, Side};
 
 impl Engine {
@@ -71,7 +71,7 @@ impl Engine {
             // One partition: its rows come in the order in which they are stored.
             Strategy::Merge => {
                 let ctx = self.session_with(|config| config.with_target_partitions(1));
-                self.physical(&ctx, &side_sql(plan, side, Dialect::Engine)?, None).await
+                self.physical(&ctx, &zipped_sql(plan, side)?, None).await
             }
         }
     }

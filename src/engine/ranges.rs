@@ -25,7 +25,7 @@ use crate::engine::tasks::{collect_rest, join_all};
 use crate::engine::window::Shape;
 use crate::error::{Error, ErrorKind, Result};
 use crate::rule::plan::{MatchPlan, ReadFrom};
-use crate::rule::sql::{Dialect, side_sql};
+use crate::rule::sql::zipped_sql;
 use crate::side::{BySide, Side};
 
 /// Ranges for each thread: so that none has nothing to do while another still works.
@@ -45,6 +45,11 @@ impl Engine {
             return Ok(None);
         }
         let Some((first, opened)) = first_key(plan) else { return Ok(None) };
+        // What is decoded at once must not take what the memory is for.
+        let decoded = (opened.source.group_bytes() + opened.target.group_bytes()) * self.threads as u64;
+        if decoded > self.memory / 8 {
+            return Ok(None);
+        }
         let most = self.threads * RANGES_A_THREAD;
         let Some(ranges) = ranges(opened.source, opened.target, first, most, self.range_rows) else { return Ok(None) };
         let apart = |partitions: usize| {
@@ -60,7 +65,7 @@ impl Engine {
         let mut inputs = Vec::new();
         for side in Side::BOTH {
             let (_stand_in, cut) = StandIn::of_table(self, plan, side, ranges.tables.get(side).clone())?;
-            let scan = self.physical(&ctx, &side_sql(&cut, side, Dialect::Engine)?, None).await?;
+            let scan = self.physical(&ctx, &zipped_sql(&cut, side)?, None).await?;
             if scan.properties().output_partitioning().partition_count() != partitions {
                 return Ok(None);
             }

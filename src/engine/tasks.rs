@@ -56,6 +56,7 @@ pub async fn collect_rest(
                 None => return Ok(digests),
             },
         };
+        let batch = shape.encoded(&batch)?;
         let columns: (Vec<ArrayRef>, Vec<ArrayRef>) = (shape.keys(&batch), shape.all(&batch));
         let hashes = key_hashes(&columns.0, batch.num_rows())?;
         for (hash, digest) in hashes.iter().zip(row_digests(&columns.1, batch.num_rows())?) {

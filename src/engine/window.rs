@@ -1,27 +1,30 @@
 //! A window: rows of one side in key order, ready to be zipped with the other side's.
 
 use std::cmp::Ordering;
+use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, DynComparator, downcast_primitive, make_comparator,
+    Array, ArrayRef, AsArray, BooleanBufferBuilder, DynComparator, downcast_primitive, make_comparator,
 };
 use datafusion::arrow::buffer::BooleanBuffer;
 use datafusion::arrow::compute::SortOptions;
 use datafusion::arrow::compute::kernels::cmp;
-use datafusion::arrow::datatypes::{DataType, Schema};
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::rule::plan::MatchPlan;
+use crate::rule::plan::{ColumnPlan, MatchPlan};
 use crate::rule::sql::compared_names;
-use crate::sql::{Mode, encode_rows};
+use crate::sql::{Mode, canonical, encode_rows};
 
 /// Where in a side's rows stands what is compared.
 #[derive(Debug, Clone)]
 pub struct Shape {
     keys: Vec<usize>,
     values: Vec<usize>,
+    /// Of the values, nested ones whose canonical encoding is still to be made.
+    plain: Vec<usize>,
 }
 
 impl Shape {
@@ -29,16 +32,38 @@ impl Shape {
         let find = |columns| -> Result<Vec<usize>> {
             compared_names(columns).iter().map(|name| Ok(schema.index_of(name)?)).collect()
         };
-        Ok(Self { keys: find(&plan.key)?, values: find(&plan.values)? })
+        let encoded: Vec<ColumnPlan> = plan.values.iter().filter(|column| column.is_encoded()).cloned().collect();
+        let plain = find(&encoded)?.into_iter().filter(|&i| nested(schema.field(i).data_type())).collect();
+        Ok(Self { keys: find(&plan.key)?, values: find(&plan.values)?, plain })
     }
 
     #[cfg(test)]
     pub fn of(keys: Vec<usize>, values: Vec<usize>) -> Self {
-        Self { keys, values }
+        Self { keys, values, plain: Vec::new() }
     }
 
     pub fn keys(&self, batch: &RecordBatch) -> Vec<ArrayRef> {
         pick(batch, &self.keys)
+    }
+
+    /// The rows with nested values encoded: as all but zipping knows them.
+    pub fn encoded(&self, batch: &RecordBatch) -> Result<RecordBatch> {
+        if self.plain.is_empty() {
+            return Ok(batch.clone());
+        }
+        let mut columns = batch.columns().to_vec();
+        for &i in &self.plain {
+            columns[i] = canonical(&columns[i])?;
+        }
+        Ok(RecordBatch::try_new(self.encoded_schema(&batch.schema()), columns)?)
+    }
+
+    pub fn encoded_schema(&self, schema: &SchemaRef) -> SchemaRef {
+        let field = |(i, field): (usize, &Arc<Field>)| match self.plain.contains(&i) {
+            true => Arc::new(Field::new(field.name(), DataType::Binary, field.is_nullable())),
+            false => field.clone(),
+        };
+        Arc::new(Schema::new(schema.fields().iter().enumerate().map(field).collect::<Vec<_>>()))
     }
 
     /// The type of the key's first column.
@@ -47,7 +72,7 @@ impl Shape {
         Ok(schema.field(*self.keys.first().ok_or_else(none)?).data_type().clone())
     }
 
-    /// Keys, then values: what a row's digest is taken of.
+    /// Keys, then values: what a row's digest is taken of, once nested values are encoded.
     pub fn all(&self, batch: &RecordBatch) -> Vec<ArrayRef> {
         self.keys.iter().chain(&self.values).map(|&i| batch.column(i).clone()).collect()
     }
@@ -179,9 +204,28 @@ fn distinct(mine: &ArrayRef, theirs: &ArrayRef) -> Result<BooleanBuffer> {
     if plain(mine) && plain(theirs) && value_type(mine) == value_type(theirs) {
         return Ok(cmp::distinct(mine, theirs)?.into_parts().0);
     }
-    let encode = |array: &ArrayRef| encode_rows(std::slice::from_ref(array), array.len(), Mode::AsTyped);
+    let mut differs = BooleanBufferBuilder::new(mine.len());
+    encoded_distinct(mine, theirs, &mut differs)?;
+    Ok(differs.finish())
+}
+
+/// Encoding is dear: what is stored alike is the same, and is left out, down to a few rows.
+fn encoded_distinct(mine: &ArrayRef, theirs: &ArrayRef, differs: &mut BooleanBufferBuilder) -> Result<()> {
+    const FEW: usize = 32;
+    let rows = mine.len();
+    if mine == theirs {
+        differs.append_n(rows, false);
+        return Ok(());
+    }
+    if rows > FEW {
+        let half = rows / 2;
+        encoded_distinct(&mine.slice(0, half), &theirs.slice(0, half), differs)?;
+        return encoded_distinct(&mine.slice(half, rows - half), &theirs.slice(half, rows - half), differs);
+    }
+    let encode = |array: &ArrayRef| encode_rows(std::slice::from_ref(array), rows, Mode::AsTyped);
     let (mine, theirs) = (encode(mine)?, encode(theirs)?);
-    Ok((0..mine.len()).map(|row| mine.row(row) != theirs.row(row)).collect::<BooleanArray>().into_parts().0)
+    (0..rows).for_each(|row| differs.append(mine.row(row) != theirs.row(row)));
+    Ok(())
 }
 
 fn value_type(array: &ArrayRef) -> &DataType {

@@ -131,6 +131,11 @@ impl ColumnPlan {
             }) && self.read.source.own() != self.read.target.own()
     }
 
+    /// Whether what is compared is the canonical encoding of a nested value.
+    pub fn is_encoded(&self) -> bool {
+        is_nested(&self.common.data_type) && !self.common.by_value
+    }
+
     /// Text is compared with a tolerance at full width, so that digits finer than the type count.
     pub fn wide(&self) -> Option<DataType> {
         use datafusion::arrow::datatypes::TimeUnit::Nanosecond;

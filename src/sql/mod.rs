@@ -26,6 +26,7 @@ use datafusion::prelude::SessionContext;
 pub use self::common::check_common;
 pub use self::digest::{digest_id, key_hashes, row_digests};
 pub use self::encode::{Mode, Rows, check_encodable, encode_rows};
+pub use self::normal::canonical;
 pub use self::row_digest::digest_array;
 pub use self::text::check_readable;
 pub use self::type_text::{parse_type, plain_type, type_text};

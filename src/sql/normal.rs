@@ -4,14 +4,15 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, BinaryBuilder, StringViewArray, StringViewBuilder};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, BinaryArray, StringViewArray, StringViewBuilder};
+use datafusion::arrow::buffer::{Buffer, OffsetBuffer, ScalarBuffer};
 use datafusion::arrow::datatypes::{DataType, Float16Type, Float32Type, Float64Type};
 use datafusion::logical_expr::ScalarUDF;
 use half::f16;
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
 use super::common::unpack;
-use super::encode::{Mode, check_encodable, encode_rows};
+use super::encode::{Mode, Rows, check_encodable, encode_rows};
 use super::function::{Call, Function, Planned};
 use super::text::text_column;
 use super::type_text::plain_type;
@@ -112,19 +113,14 @@ fn canonical_type(planned: &Planned) -> Result<DataType> {
 }
 
 fn canonical_value(call: &Call) -> Result<ArrayRef> {
-    let column = call.column(0)?;
-    let nulls = column.logical_nulls();
-    let rows = encode_rows(&[column], call.rows, Mode::AsTyped)?;
-    if i32::try_from(rows.buffer.len()).is_err() {
-        return Err(Error::new(ErrorKind::Resources, "a batch of nested values is larger than 2 GiB"));
-    }
-    let mut values = BinaryBuilder::with_capacity(rows.len(), rows.buffer.len());
-    for row in 0..rows.len() {
-        if nulls.as_ref().is_some_and(|nulls| nulls.is_null(row)) {
-            values.append_null();
-        } else {
-            values.append_value(rows.row(row));
-        }
-    }
-    Ok(Arc::new(values.finish()))
+    canonical(&call.column(0)?)
+}
+
+/// The canonical encoding of each value, as the SQL function `canonical_value` gives it.
+pub fn canonical(column: &ArrayRef) -> Result<ArrayRef> {
+    let Rows { buffer, offsets } = encode_rows(std::slice::from_ref(column), column.len(), Mode::AsTyped)?;
+    let large = |_| Error::new(ErrorKind::Resources, "a batch of nested values is larger than 2 GiB");
+    let offsets = offsets.into_iter().map(i32::try_from).collect::<Result<Vec<_>, _>>().map_err(large)?;
+    let offsets = OffsetBuffer::new(ScalarBuffer::from(offsets));
+    Ok(Arc::new(BinaryArray::try_new(offsets, Buffer::from_vec(buffer), column.logical_nulls())?))
 }

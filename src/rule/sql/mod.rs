@@ -17,7 +17,7 @@ use crate::rule::plan::ColumnPlan;
 
 pub use classify::{aliases, classify_sql, pair_fields};
 pub use readable::rule_sql;
-pub use side::{digested_sql, from_clause, repeated_sql, side_sql, typed_from};
+pub use side::{digested_sql, from_clause, repeated_sql, side_sql, typed_from, zipped_sql};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dialect {

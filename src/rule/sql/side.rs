@@ -53,6 +53,16 @@ pub fn typed_from(table: &str, schema: &Schema) -> Result<String> {
 
 /// The statement that reads one side: keys, values and what is compared of them; in the engine with the row's digest.
 pub fn side_sql(plan: &MatchPlan, side: Side, dialect: Dialect) -> Result<String> {
+    statement(plan, side, dialect, true)
+}
+
+/// The same for the engine, where rows are zipped: nested values that are no key stand as they are where their canonical
+/// encoding is compared, and whoever needs that makes it.
+pub fn zipped_sql(plan: &MatchPlan, side: Side) -> Result<String> {
+    statement(plan, side, Dialect::Engine, false)
+}
+
+fn statement(plan: &MatchPlan, side: Side, dialect: Dialect, encoded: bool) -> Result<String> {
     let side_plan = plan.sides.get(side);
     let mut read = Vec::new();
     for column in plan.key.iter().chain(&plan.values) {
@@ -90,7 +100,7 @@ pub fn side_sql(plan: &MatchPlan, side: Side, dialect: Dialect) -> Result<String
     render(
         "side",
         context! {
-            compared => compared_items(plan, side, dialect),
+            compared => compared_items(plan, side, dialect, encoded),
             read,
             from => from_clause(side_plan, dialect),
             side_filter => side_plan.filter.as_ref().map(|fragment| side_filter(fragment, side_plan)),
@@ -215,7 +225,7 @@ fn filter_sql(filter: &Filter, unreadable: &[(&str, String)], dialect: Dialect) 
 }
 
 /// The outer SELECT list of a side.
-fn compared_items(plan: &MatchPlan, side: Side, dialect: Dialect) -> Vec<Item> {
+fn compared_items(plan: &MatchPlan, side: Side, dialect: Dialect, encoded: bool) -> Vec<Item> {
     let mut items = Vec::new();
     for (column, is_key) in plan.key.iter().map(|c| (c, true)).chain(plan.values.iter().map(|c| (c, false))) {
         let parts = Parts::of(column);
@@ -227,7 +237,11 @@ fn compared_items(plan: &MatchPlan, side: Side, dialect: Dialect) -> Vec<Item> {
         };
         items.push(Item { sql: shown, name: parts.own.clone() });
         if parts.cmp != parts.own {
-            items.push(Item { sql: cmp(&parts.own, column, reading, dialect), name: parts.cmp });
+            let sql = match encoded || is_key || !column.is_encoded() {
+                true => cmp(&parts.own, column, reading, dialect),
+                false => common_value(&parts.own, column, reading, dialect),
+            };
+            items.push(Item { sql, name: parts.cmp });
         }
         if let Some(residue) = parts.residue {
             let sql = match dialect {
