@@ -33,6 +33,12 @@ impl Budget {
         Self { limits, started: Instant::now(), progress, bytes_before, divergences: Arc::default() }
     }
 
+    /// Whether anything may stop the run.
+    pub fn is_limited(&self) -> bool {
+        let BudgetLimits { time, divergences, bytes } = &self.limits;
+        time.is_some() || divergences.is_some() || bytes.is_some()
+    }
+
     pub fn add_divergences(&self, found: u64) {
         self.divergences.fetch_add(found, Relaxed);
     }

@@ -171,10 +171,17 @@ fn last_key(source: &Cursor, target: &Cursor) -> Result<Option<String>> {
 fn keep(open: &mut Open, zipped: &Zipped, windows: BySide<Option<&Window>>) -> Result<()> {
     let rows = zipped.open();
     for side in Side::BOTH {
-        if let (Some(window), false) = (windows.get(side), rows.get(side).is_empty()) {
-            let taken = take_record_batch(&window.batch, &UInt32Array::from(rows.get(side).clone()))?;
-            open.push(side, &taken)?;
-        }
+        let rows = rows.get(side);
+        let (Some(window), Some(&first), Some(&last)) = (windows.get(side), rows.first(), rows.last()) else {
+            continue;
+        };
+        let (first, span) = (first as usize, (last - first) as usize + 1);
+        // A slice keeps its window alive: it pays where it is most of it.
+        let taken = match span == rows.len() && span * 2 >= window.rows() {
+            true => window.batch.slice(first, span),
+            false => take_record_batch(&window.batch, &UInt32Array::from(rows.clone()))?,
+        };
+        open.push(side, &taken)?;
     }
-    Ok(())
+    open.key_ends()
 }
