@@ -1,5 +1,6 @@
 //! One Parquet file, its columns encoded side by side: tasks take some columns each, and see every batch.
 
+use std::io::Write;
 use std::ops::Range;
 
 use datafusion::arrow::array::{Array, ArrayRef};
@@ -11,7 +12,7 @@ use datafusion::parquet::arrow::arrow_writer::{
 };
 use datafusion::parquet::basic::{Compression, ZstdLevel};
 use datafusion::parquet::errors::Result as ParquetResult;
-use datafusion::parquet::file::properties::WriterProperties;
+use datafusion::parquet::file::properties::{EnabledStatistics, WriterProperties};
 use datafusion::parquet::file::writer::SerializedFileWriter;
 use object_store::buffered::BufWriter;
 use tokio::io::AsyncWriteExt;
@@ -23,6 +24,8 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// Rows of a row group, at most.
 const GROUP_ROWS: usize = 1 << 20;
+/// Encoded bytes are gathered to pieces of about this size.
+const PIECE_BYTES: usize = 1 << 20;
 /// Batches that wait for a task.
 const BATCHES_AHEAD: usize = 4;
 
@@ -30,7 +33,7 @@ const BATCHES_AHEAD: usize = 4;
 pub struct TableWriter<'a> {
     output: &'a RuleOutput,
     sink: BufWriter,
-    file: SerializedFileWriter<Vec<u8>>,
+    file: SerializedFileWriter<Pieces>,
     columns: ArrowRowGroupWriterFactory,
     shares: Shares,
     /// Bytes of rows that a row group takes: encoded, it is held in memory.
@@ -59,9 +62,12 @@ impl<'a> TableWriter<'a> {
         let level = ZstdLevel::try_new(1).map_err(|error| output.error(error))?;
         let properties = WriterProperties::builder()
             .set_compression(Compression::ZSTD(level))
+            // No id is like another: neither a dictionary nor a least and a greatest one help any reader.
+            .set_column_dictionary_enabled("divergence_id".into(), false)
+            .set_column_statistics_enabled("divergence_id".into(), EnabledStatistics::None)
             .set_created_by(format!("tieout {}", env!("CARGO_PKG_VERSION")))
             .build();
-        let writer = ArrowWriter::try_new(Vec::new(), schema.clone(), Some(properties));
+        let writer = ArrowWriter::try_new(Pieces::default(), schema.clone(), Some(properties));
         let parts = writer.and_then(ArrowWriter::into_serialized_writer);
         let (file, columns) = parts.map_err(|error| output.error(error))?;
         let sink = BufWriter::new(output.store(), output.part());
@@ -110,7 +116,7 @@ impl<'a> TableWriter<'a> {
             chunks.extend(encoded.map_err(|error| self.output.error(error))?);
         }
         chunks.sort_by_key(|(place, _)| *place);
-        let append = |file: &mut SerializedFileWriter<Vec<u8>>| {
+        let append = |file: &mut SerializedFileWriter<Pieces>| {
             let mut group = file.next_row_group()?;
             chunks.into_iter().try_for_each(|(_, chunk)| chunk.append_to_row_group(&mut group))?;
             group.close()
@@ -120,8 +126,32 @@ impl<'a> TableWriter<'a> {
     }
 
     async fn flush(&mut self) -> Result<()> {
-        let bytes = std::mem::take(self.file.inner_mut());
-        self.sink.write_all(&bytes).await.map_err(|error| self.output.error(error))
+        for piece in std::mem::take(&mut self.file.inner_mut().0) {
+            self.sink.put(piece.into()).await.map_err(|error| self.output.error(error))?;
+        }
+        Ok(())
+    }
+}
+
+/// Encoded bytes, in pieces that are handed on as they are.
+#[derive(Default)]
+struct Pieces(Vec<Vec<u8>>);
+
+impl Write for Pieces {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        match self.0.last_mut() {
+            Some(piece) if piece.len() + bytes.len() <= piece.capacity() => piece.extend_from_slice(bytes),
+            _ => {
+                let mut piece = Vec::with_capacity(PIECE_BYTES.max(bytes.len()));
+                piece.extend_from_slice(bytes);
+                self.0.push(piece);
+            }
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
     }
 }
 
@@ -150,7 +180,7 @@ struct Shares {
 }
 
 impl Shares {
-    fn new(file: &SerializedFileWriter<Vec<u8>>, schema: &SchemaRef, threads: usize) -> Self {
+    fn new(file: &SerializedFileWriter<Pieces>, schema: &SchemaRef, threads: usize) -> Self {
         let roots: Vec<usize> =
             (0..file.schema_descr().num_columns()).map(|leaf| file.schema_descr().get_column_root_idx(leaf)).collect();
         let leaves = |field| roots.partition_point(|&root| root < field)..roots.partition_point(|&root| root <= field);

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use datafusion::arrow::compute::concat_batches;
-use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::execution::runtime_env::RuntimeEnv;
@@ -37,8 +37,8 @@ pub struct Stretches {
 enum Place {
     /// What was reserved is given back with the rows.
     Memory { rows: BySide<RecordBatch>, _room: MemoryReservation },
-    /// The number of its segments, one a side.
-    Disk(usize),
+    /// The number of its segments, one a side. The target's lacks these columns: they are the source's.
+    Disk { number: usize, same: Vec<usize> },
 }
 
 impl Stretches {
@@ -88,9 +88,13 @@ impl Stretches {
             [batch] => Ok(batch.clone()),
             batches => concat_batches(self.schemas.get(side), batches),
         })?;
-        let bytes = rows.source.get_array_memory_size() + rows.target.get_array_memory_size();
+        let same = same_columns(&rows);
+        let own: Vec<usize> = (0..rows.target.num_columns()).filter(|column| !same.contains(column)).collect();
+        let own = rows.target.project(&own)?;
+        let bytes = rows.source.get_array_memory_size() + own.get_array_memory_size();
         if self.held + bytes <= self.limit && self.reservation.try_grow(bytes).is_ok() {
             self.held += bytes;
+            let rows = BySide { target: with_columns(&own, &rows.source, &same)?, source: rows.source };
             self.places.push(Place::Memory { rows, _room: self.reservation.split(bytes) });
             return Ok(());
         }
@@ -99,8 +103,8 @@ impl Stretches {
             none => none.insert(SegmentFile::create(&self.runtime, &self.progress, 2, "rows to classify")?),
         };
         file.append(0, &to_ipc(&rows.source)?)?;
-        file.append(1, &to_ipc(&rows.target)?)?;
-        self.places.push(Place::Disk(self.on_disk));
+        file.append(1, &to_ipc(&own)?)?;
+        self.places.push(Place::Disk { number: self.on_disk, same });
         self.on_disk += 1;
         Ok(())
     }
@@ -131,19 +135,47 @@ impl Stretch {
     pub fn rows(&self) -> Result<BySide<RecordBatch>> {
         match (&self.place, &self.file) {
             (Place::Memory { rows, .. }, _) => Ok(rows.clone()),
-            (Place::Disk(number), Some(file)) => {
-                Ok(BySide::new(from_ipc(file.segment(0, *number)?)?, from_ipc(file.segment(1, *number)?)?))
+            (Place::Disk { number, same }, Some(file)) => {
+                let source = from_ipc(file.segment(0, *number)?)?;
+                let target = with_columns(&from_ipc(file.segment(1, *number)?)?, &source, same)?;
+                Ok(BySide::new(source, target))
             }
-            (Place::Disk(_), None) => Err(Error::new(ErrorKind::Internal, "rows were spilled to no file")),
+            (Place::Disk { .. }, None) => Err(Error::new(ErrorKind::Internal, "rows were spilled to no file")),
         }
     }
+}
+
+/// Columns whose cells are the same on both sides, row by row: where rows differ, most of their columns do not.
+fn same_columns(rows: &BySide<RecordBatch>) -> Vec<usize> {
+    let BySide { source, target } = rows;
+    if source.num_rows() != target.num_rows() || source.num_columns() != target.num_columns() {
+        return Vec::new();
+    }
+    let same = |column: &usize| {
+        let (source_field, target_field) = (source.schema_ref().field(*column), target.schema_ref().field(*column));
+        source_field == target_field && source.column(*column) == target.column(*column)
+    };
+    (0..source.num_columns()).filter(same).collect()
+}
+
+/// `rows`, with the columns `same` of `from` put in at their places.
+fn with_columns(rows: &RecordBatch, from: &RecordBatch, same: &[usize]) -> Result<RecordBatch> {
+    if same.is_empty() {
+        return Ok(rows.clone());
+    }
+    let (mut fields, mut columns) = (rows.schema().fields().to_vec(), rows.columns().to_vec());
+    for &at in same {
+        fields.insert(at, from.schema_ref().fields()[at].clone());
+        columns.insert(at, from.column(at).clone());
+    }
+    Ok(RecordBatch::try_new(Arc::new(Schema::new_with_metadata(fields, rows.schema().metadata().clone())), columns)?)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use datafusion::arrow::array::{AsArray, Int64Array, StringViewArray};
-    use datafusion::arrow::datatypes::{DataType, Field, Int64Type, Schema};
+    use datafusion::arrow::datatypes::{DataType, Field, Int64Type};
 
     fn batch(ids: std::ops::Range<i64>) -> RecordBatch {
         let schema =
@@ -169,6 +201,31 @@ mod tests {
         let spilled = stretches.spilled_bytes();
         let ids = |rows: RecordBatch| rows.column(0).as_primitive::<Int64Type>().values().to_vec();
         (spilled, stretches.into_stretches().unwrap().map(|stretch| stretch.rows().unwrap().map(ids)).collect())
+    }
+
+    #[test]
+    fn columns_that_are_the_same_are_kept_once() {
+        let other = |batch: &RecordBatch| {
+            let texts =
+                StringViewArray::from_iter_values((0..batch.num_rows()).map(|row| format!("another text {row}")));
+            RecordBatch::try_new(batch.schema(), vec![batch.column(0).clone(), Arc::new(texts)]).unwrap()
+        };
+        let rows = |batch: &RecordBatch| compact(batch).unwrap();
+        let source = batch(0..10_000);
+        for (target, same) in [(source.clone(), 2), (other(&source), 1), (batch(1..10_001), 0), (batch(0..9_999), 0)] {
+            for limit in [usize::MAX, 0] {
+                let schemas = BySide::new(source.schema(), source.schema());
+                let mut stretches = Stretches::new(Arc::default(), Arc::default(), schemas, limit);
+                stretches.push(Side::Source, &source).unwrap();
+                stretches.push(Side::Target, &target).unwrap();
+                stretches.key_ends().unwrap();
+                let stretch = stretches.into_stretches().unwrap().next().unwrap();
+                let back = stretch.rows().unwrap();
+                assert_eq!((&back.source, &back.target), (&rows(&source), &rows(&target)));
+                let shared = (0..2).filter(|i| Arc::ptr_eq(back.source.column(*i), back.target.column(*i)));
+                assert_eq!(shared.count(), same);
+            }
+        }
     }
 
     #[test]
