@@ -4,15 +4,16 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{
     Array, ArrayRef, AsArray, Int64Array, ListBuilder, NullArray, StringArray, StringBuilder, StructBuilder,
-    new_null_array,
+    make_comparator, new_null_array,
 };
-use datafusion::arrow::compute::cast;
+use datafusion::arrow::compute::{SortColumn, SortOptions, cast, lexsort_to_indices, take_record_batch};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::arrow::record_batch::RecordBatch;
 
 use crate::divergence::identity::{divergence_ids, schema_id};
 use crate::divergence::schema::{DivergenceSchema, unreadable_fields, unreadable_item};
 use crate::error::{Error, ErrorKind, Result};
+use crate::rule::common::{is_nested, is_text};
 use crate::rule::plan::MatchPlan;
 use crate::rule::sql::field;
 use crate::side::Side;
@@ -27,6 +28,8 @@ pub struct Assembler {
     pub sortable: SchemaRef,
     /// Names of the sorting columns.
     pub order: Vec<String>,
+    /// The sorting columns order rows as the compared ones do.
+    pub by_key: bool,
 }
 
 impl Assembler {
@@ -34,16 +37,20 @@ impl Assembler {
         let schema = DivergenceSchema::of_match(&plan);
         let order: Vec<String> = (0..plan.key.len()).map(|i| format!("#order{i}")).collect();
         let mut fields: Vec<Arc<Field>> = schema.schema.fields().to_vec();
+        let mut by_key = true;
         for (name, column) in order.iter().zip(&plan.key) {
-            let by_bytes = column.common.by_value || crate::rule::common::is_nested(&column.common.data_type);
+            let by_bytes = column.common.by_value || is_nested(&column.common.data_type);
             let order_type = if by_bytes {
                 DataType::Binary
             } else {
                 schema.schema.field(4 + fields.len() - schema.schema.fields().len()).data_type().clone()
             };
+            // Cells that cannot be read tell keys apart, but do not order them; a type that is written as text is
+            // ordered as text.
+            by_key &= !column.has_residue() && (order_type != DataType::Utf8 || is_text(&column.common.data_type));
             fields.push(Arc::new(Field::new(name, order_type, true)));
         }
-        Self { run_id: run_id.to_string(), plan, schema, sortable: Arc::new(Schema::new(fields)), order }
+        Self { run_id: run_id.to_string(), plan, schema, sortable: Arc::new(Schema::new(fields)), order, by_key }
     }
 
     pub fn assemble(&self, batch: &RecordBatch) -> Result<RecordBatch> {
@@ -78,6 +85,21 @@ impl Assembler {
         let stored = columns.iter().zip(self.sortable.fields());
         let stored = stored.map(|(column, field)| store(column, field.data_type())).collect::<Result<Vec<_>>>()?;
         Ok(RecordBatch::try_new(self.sortable.clone(), stored)?)
+    }
+
+    /// The rows of an assembled batch in the table's order: that of the sorting columns, then of the id.
+    pub fn arrange(&self, batch: &RecordBatch) -> Result<RecordBatch> {
+        let options = SortOptions { descending: false, nulls_first: true };
+        let order = batch.columns()[self.schema.schema.fields().len()..].iter().chain([batch.column(ID)]);
+        let columns: Vec<ArrayRef> = order.cloned().collect();
+        let compare = columns.iter().map(|column| make_comparator(column, column, options));
+        let compare = compare.collect::<Result<Vec<_>, _>>()?;
+        let follows = |row: usize| compare.iter().map(|compare| compare(row - 1, row)).find(|order| order.is_ne());
+        if (1..batch.num_rows()).all(|row| follows(row).is_none_or(|order| order.is_lt())) {
+            return Ok(batch.clone());
+        }
+        let columns = columns.into_iter().map(|values| SortColumn { values, options: Some(options) });
+        Ok(take_record_batch(batch, &lexsort_to_indices(&columns.collect::<Vec<_>>(), None)?)?)
     }
 
     /// The unreadable texts of the batch, by side and column.
@@ -116,6 +138,9 @@ impl Assembler {
         Ok(Arc::new(list.finish()))
     }
 }
+
+/// Where the id stands in the table.
+const ID: usize = 1;
 
 struct Residue {
     side: Side,

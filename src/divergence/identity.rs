@@ -5,10 +5,10 @@
 //! key's values in canonical encoding by value, the text of each key cell that could not be read; rows left over of a key
 //! that repeats, and rows without a key, add their side and ordinal. A schema mismatch: `tieout.schema.1`, rule, column.
 
-use datafusion::arrow::array::{Array, ArrayRef, Int64Array, StringArray};
+use datafusion::arrow::array::{Array, ArrayRef, Int64Array, StringArray, StringBuilder};
 
 use crate::error::Result;
-use crate::sql::{Mode, digest_id, encode_rows};
+use crate::sql::{IdBytes, Mode, digest_id, encode_rows};
 
 /// The ids of a batch. `residues`: the unreadable text of each key column, where it has any; `ordinals`: NULL where the key alone
 /// identifies the row.
@@ -21,17 +21,22 @@ pub fn divergence_ids(
 ) -> Result<StringArray> {
     let rows = sides.len();
     let encoded = encode_rows(keys, rows, Mode::ByValue)?;
-    let ids = (0..rows).map(|row| {
-        let mut parts: Vec<Vec<u8>> = vec![b"tieout.divergence.1".to_vec(), rule.into(), encoded.row(row).to_vec()];
+    let mut parts = IdBytes::beginning(&[b"tieout.divergence.1", rule.as_bytes()]);
+    let (mut id, mut ids) = (String::new(), StringBuilder::with_capacity(rows, rows * 32));
+    for row in 0..rows {
+        parts.begin_again();
+        parts.push(encoded.row(row));
         for (column, texts) in residues.iter().filter(|(_, texts)| texts.is_valid(row)) {
-            parts.push(format!("text {column} {}", texts.value(row)).into_bytes());
+            parts.push(format!("text {column} {}", texts.value(row)).as_bytes());
         }
         if ordinals.is_valid(row) {
-            parts.push(format!("{} {}", sides.value(row), ordinals.value(row)).into_bytes());
+            parts.push(format!("{} {}", sides.value(row), ordinals.value(row)).as_bytes());
         }
-        digest_id(&parts.iter().map(Vec::as_slice).collect::<Vec<_>>())
-    });
-    Ok(StringArray::from_iter_values(ids))
+        id.clear();
+        parts.write_id(&mut id);
+        ids.append_value(&id);
+    }
+    Ok(ids.finish())
 }
 
 pub fn schema_id(rule: &str, column: &str) -> String {

@@ -9,6 +9,8 @@ mod output;
 mod reader;
 mod records;
 mod schema;
+mod sort;
+mod table;
 mod write;
 
 pub use assemble::{Assembler, assemble_query, assemble_schema_differences};
@@ -16,4 +18,4 @@ pub use output::{Output, RuleOutput};
 pub use reader::register_results;
 pub use records::{RunRecord, run_record_schema};
 pub use schema::{DivergenceSchema, stored_type};
-pub use write::{Unsorted, Written, write_sorted};
+pub use write::{Found, Written, write_sorted};

@@ -1,27 +1,22 @@
-//! Sorts divergence batches and writes them as one Parquet file, in bounded memory.
+//! Brings divergence batches in order and writes them as one Parquet file, in bounded memory.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use datafusion::arrow::array::UInt64Array;
-use datafusion::arrow::compute::{concat_batches, take_record_batch};
+use datafusion::arrow::array::make_comparator;
+use datafusion::arrow::compute::{SortOptions, concat_batches};
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::record_batch::RecordBatch;
-use datafusion::catalog::streaming::StreamingTable;
-use datafusion::error::{DataFusionError, Result as DataFusionResult};
-use datafusion::execution::memory_pool::{MemoryLimit, MemoryPool};
-use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::parquet::arrow::AsyncArrowWriter;
-use datafusion::parquet::basic::{Compression, ZstdLevel};
-use datafusion::parquet::file::properties::WriterProperties;
-use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use datafusion::physical_plan::streaming::PartitionStream;
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::execution::memory_pool::MemoryLimit;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
-use datafusion::prelude::{SessionContext, col};
-use futures::{StreamExt, TryStreamExt};
-use object_store::buffered::BufWriter;
+use datafusion::prelude::SessionContext;
+use futures::TryStreamExt;
 use tokio::sync::mpsc;
 
 use crate::divergence::output::RuleOutput;
+use crate::divergence::sort::sorted;
+use crate::divergence::table::TableWriter;
 use crate::error::{Error, ErrorKind, Result};
 
 /// What became of the divergences of a rule.
@@ -29,12 +24,12 @@ pub struct Written {
     pub rows: u64,
     /// The first rows of the table, in its order.
     pub sample: Option<RecordBatch>,
-    /// What sorted them, executed.
-    pub sort: Arc<dyn ExecutionPlan>,
+    /// What sorted them, executed; none where they came in order.
+    pub sort: Option<Arc<dyn ExecutionPlan>>,
 }
 
 /// Divergences as they are found.
-pub struct Unsorted {
+pub struct Found {
     /// The table's columns.
     pub table: SchemaRef,
     /// Those of `batches`: the table's, then what they are sorted by.
@@ -44,154 +39,136 @@ pub struct Unsorted {
     /// Rows that stand before all others: columns that cannot be compared have no key.
     pub first: Option<RecordBatch>,
     pub batches: mpsc::Receiver<Result<RecordBatch>>,
+    /// Set, before the first batch comes, if they come in the table's order.
+    pub in_order: Arc<AtomicBool>,
 }
 
-/// Sorts by `order` (NULLs first), then by id, and writes to `output`, if there is one. The sorting columns are not
+/// Writes to `output`, if there is one, in the order of `order` (NULLs first), then of the id. The sorting columns are not
 /// written. Keeps the first `limit` rows.
 pub async fn write_sorted(
     ctx: &SessionContext,
-    found: Unsorted,
+    found: Found,
     output: Option<&RuleOutput>,
     limit: usize,
 ) -> Result<Written> {
-    let Unsorted { table, sortable, order, first, batches } = found;
-    let (sort, context) = sorted(ctx, &table, sortable, &order, batches, output.is_none().then_some(limit)).await?;
-    let mut stream = execute_stream(sort.clone(), context)?;
+    let (table, mut first) = (found.table.clone(), found.first.clone());
+    let mut rows = Rows::of(ctx, found, output.is_none().then_some(limit)).await?;
     let mut writer = match output {
-        Some(output) => Some(open(output, &table)?),
+        Some(output) => {
+            let (threads, pool) = (ctx.copied_config().target_partitions(), pool_bytes(ctx));
+            Some(TableWriter::open(output, &table, threads, pool / 2)?)
+        }
         None => None,
     };
     let mut kept: Vec<RecordBatch> = Vec::new();
-    let (mut rows, mut held) = (0u64, 0usize);
-    let mut first = first;
+    let (mut count, mut held) = (0u64, 0usize);
     loop {
         let batch = match first.take() {
             Some(batch) => Some(batch),
-            None => stream.try_next().await?,
+            None => rows.next().await?,
         };
         let Some(batch) = batch else { break };
-        rows += batch.num_rows() as u64;
+        count += batch.num_rows() as u64;
         if held < limit {
             let part = batch.slice(0, batch.num_rows().min(limit - held));
             held += part.num_rows();
             kept.push(part);
         }
-        if let (Some(writer), Some(output)) = (&mut writer, output) {
-            writer.write(&batch).await.map_err(|error| output.error(error))?;
+        if let Some(writer) = &mut writer {
+            writer.write(&batch).await?;
         }
     }
-    if let (Some(writer), Some(output)) = (writer, output) {
-        writer.close().await.map_err(|error| output.error(error))?;
+    if let Some(writer) = writer {
+        writer.close().await?;
     }
     let sample = if held > 0 { Some(concat_batches(&table, &kept)?) } else { None };
-    Ok(Written { rows, sample, sort })
+    Ok(Written { rows: count, sample, sort: rows.into_sort() })
 }
 
-fn open(output: &RuleOutput, table: &SchemaRef) -> Result<AsyncArrowWriter<BufWriter>> {
-    let properties = WriterProperties::builder()
-        .set_compression(Compression::ZSTD(ZstdLevel::try_new(1).map_err(|error| output.error(error))?))
-        .set_created_by(format!("tieout {}", env!("CARGO_PKG_VERSION")))
-        .build();
-    let writer = BufWriter::new(output.store(), output.part());
-    AsyncArrowWriter::try_new(writer, table.clone(), Some(properties)).map_err(|error| output.error(error))
+/// The table's rows, in its order.
+enum Rows {
+    InOrder(InOrder),
+    Sorted { stream: SendableRecordBatchStream, sort: Arc<dyn ExecutionPlan> },
 }
 
-/// The batches as a plan's input, sorted, without the sorting columns.
-async fn sorted(
-    ctx: &SessionContext,
-    table: &SchemaRef,
-    sortable: SchemaRef,
-    order: &[String],
-    mut batches: mpsc::Receiver<Result<RecordBatch>>,
-    fetch: Option<usize>,
-) -> Result<(Arc<dyn ExecutionPlan>, Arc<TaskContext>)> {
-    let head = batches.recv().await.transpose()?;
-    let ctx = sorting_session(ctx, head.as_ref());
-    let handed_over = HandedOver { schema: sortable.clone(), batches: Mutex::new(Some((head, batches))) };
-    let source = StreamingTable::try_new(sortable, vec![Arc::new(handed_over)])?;
-    let quoted = |name: &str| col(datafusion::common::Column::from_name(name));
-    let mut by: Vec<_> = order.iter().map(|name| quoted(name).sort(true, true)).collect();
-    by.push(quoted("divergence_id").sort(true, true));
-    let frame = ctx.read_table(Arc::new(source))?.sort(by)?;
-    let frame = match fetch {
-        // At least one row is fetched: a limit of zero would end the input's producer early.
-        Some(limit) => frame.limit(0, Some(limit.max(1)))?,
-        None => frame,
-    };
-    let visible = table.fields().iter().map(|field| quoted(field.name())).collect::<Vec<_>>();
-    let frame = frame.select(visible)?;
-    let context = Arc::new(frame.task_ctx());
-    Ok((frame.create_physical_plan().await?, context))
-}
+impl Rows {
+    /// `fetch`: no more rows than these are needed.
+    async fn of(ctx: &SessionContext, mut found: Found, fetch: Option<usize>) -> Result<Self> {
+        let head = found.batches.recv().await.transpose()?;
+        if head.is_none() || found.in_order.load(Relaxed) {
+            return Ok(Rows::InOrder(InOrder {
+                columns: found.table.fields().len(),
+                head,
+                batches: found.batches,
+                last: None,
+            }));
+        }
+        let (sort, context) = sorted(ctx, found, head, fetch).await?;
+        Ok(Rows::Sorted { stream: execute_stream(sort.clone(), context)?, sort })
+    }
 
-/// The session, with batches of wide rows that hold fewer of them: a sort merges several at once.
-fn sorting_session(ctx: &SessionContext, head: Option<&RecordBatch>) -> SessionContext {
-    let config = ctx.copied_config();
-    let (Some(head), MemoryLimit::Finite(pool)) = (head, ctx.runtime_env().memory_pool.memory_limit()) else {
-        return ctx.clone();
-    };
-    let width = head.get_array_memory_size() / head.num_rows().max(1);
-    let rows = (pool / 64 / width.max(1)).max(16).min(config.batch_size());
-    SessionContext::new_with_config_rt(config.with_batch_size(rows), ctx.runtime_env())
-}
+    async fn next(&mut self) -> Result<Option<RecordBatch>> {
+        match self {
+            Rows::InOrder(batches) => batches.next().await,
+            Rows::Sorted { stream, .. } => Ok(stream.try_next().await?),
+        }
+    }
 
-/// What a batch may hold so that a sort in little memory can take it in, and merge many.
-fn lot_bytes(pool: &dyn MemoryPool) -> usize {
-    const MOST: usize = 4 << 20;
-    match pool.memory_limit() {
-        MemoryLimit::Finite(bytes) => (bytes / 256).clamp(64 << 10, MOST),
-        _ => MOST,
+    fn into_sort(self) -> Option<Arc<dyn ExecutionPlan>> {
+        match self {
+            Rows::InOrder(_) => None,
+            Rows::Sorted { sort, .. } => Some(sort),
+        }
     }
 }
 
-/// The batch in lots of about `most` bytes, each with memory of its own: a slice would count as the whole.
-fn lots(batch: DataFusionResult<RecordBatch>, most: usize) -> Vec<DataFusionResult<RecordBatch>> {
-    let batch = match batch {
-        Ok(batch) if batch.get_array_memory_size() > most => batch,
-        other => return vec![other],
-    };
-    let rows = batch.num_rows();
-    let step = (rows * most / batch.get_array_memory_size()).max(1);
-    let lot = |start: usize| {
-        let indices = UInt64Array::from_iter_values(start as u64..(start + step).min(rows) as u64);
-        Ok(take_record_batch(&batch, &indices)?)
-    };
-    (0..rows).step_by(step).map(lot).collect()
+/// Batches that come in the table's order, each sorted in itself.
+struct InOrder {
+    /// Columns of the table; what is sorted by stands behind them.
+    columns: usize,
+    head: Option<RecordBatch>,
+    batches: mpsc::Receiver<Result<RecordBatch>>,
+    /// The last row of the batch before.
+    last: Option<RecordBatch>,
 }
 
-/// Batches that another task makes, read once.
-struct HandedOver {
-    schema: SchemaRef,
-    batches: Mutex<Option<Waiting>>,
-}
-
-/// The first batch, and where the others come from.
-type Waiting = (Option<RecordBatch>, mpsc::Receiver<Result<RecordBatch>>);
-
-impl std::fmt::Debug for HandedOver {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("HandedOver")
+impl InOrder {
+    async fn next(&mut self) -> Result<Option<RecordBatch>> {
+        let batch = match self.head.take() {
+            Some(batch) => Some(batch),
+            None => self.batches.recv().await.transpose()?,
+        };
+        let Some(batch) = batch else { return Ok(None) };
+        let columns: Vec<usize> = (0..batch.num_columns()).collect();
+        let (shown, order) = columns.split_at(self.columns);
+        let keys = batch.project(order)?;
+        if let Some(last) = &self.last
+            && !follows(last, &keys)?
+        {
+            return Err(Error::new(ErrorKind::Internal, "divergences that come in key order are not in order"));
+        }
+        self.last = Some(keys.slice(keys.num_rows() - 1, 1));
+        Ok(Some(batch.project(shown)?))
     }
 }
 
-impl PartitionStream for HandedOver {
-    fn schema(&self) -> &SchemaRef {
-        &self.schema
+/// Whether the first row of `keys` does not stand before `last`.
+fn follows(last: &RecordBatch, keys: &RecordBatch) -> Result<bool> {
+    let options = SortOptions { descending: false, nulls_first: true };
+    for (last, key) in last.columns().iter().zip(keys.columns()) {
+        let order = make_comparator(last, key, options)?(0, 0);
+        if order.is_ne() {
+            return Ok(order.is_lt());
+        }
     }
+    Ok(true)
+}
 
-    fn execute(&self, context: Arc<TaskContext>) -> SendableRecordBatchStream {
-        let most = lot_bytes(context.memory_pool().as_ref());
-        let batches = self.batches.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
-        let stream = futures::stream::unfold(batches, |batches| async {
-            let (head, mut receiver) = batches?;
-            let next: DataFusionResult<RecordBatch> = match head {
-                Some(head) => Ok(head),
-                None => receiver.recv().await?.map_err(DataFusionError::from),
-            };
-            Some((next, Some((None, receiver))))
-        });
-        let stream = stream.flat_map(move |batch| futures::stream::iter(lots(batch, most)));
-        Box::pin(RecordBatchStreamAdapter::new(self.schema.clone(), stream.boxed()))
+/// What the session's pool gives in all.
+pub fn pool_bytes(ctx: &SessionContext) -> usize {
+    match ctx.runtime_env().memory_pool.memory_limit() {
+        MemoryLimit::Finite(bytes) => bytes,
+        _ => usize::MAX,
     }
 }
 

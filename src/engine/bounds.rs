@@ -9,6 +9,7 @@ use datafusion::arrow::datatypes::DataType;
 use datafusion::arrow::record_batch::RecordBatch;
 
 use crate::dataset::Seam;
+use crate::engine::open::At;
 use crate::error::Result;
 
 /// None at an end: all keys to that end.
@@ -27,8 +28,8 @@ struct Cut {
 /// A batch, as its rows lie to the bounds.
 pub enum Placed {
     Inside(RecordBatch),
-    /// Rows to zip, and rows of keys that another range may hold as well.
-    Split(RecordBatch, RecordBatch),
+    /// Rows to zip, and rows of keys that the range before or after may hold as well.
+    Split(RecordBatch, [(At, RecordBatch); 2]),
     /// A row does not belong here: what the cuts were made by is not true.
     Outside(RecordBatch),
 }
@@ -70,26 +71,27 @@ impl Bounds {
         if keys.null_count() > 0 {
             return Ok(Placed::Outside(batch));
         }
-        let mut inside = BooleanBuffer::new_set(rows);
-        let mut within = BooleanBuffer::new_set(rows);
+        let (mut within, none) = (BooleanBuffer::new_set(rows), BooleanBuffer::new_unset(rows));
+        let (mut front, mut back) = (none.clone(), none);
         if let Some(from) = &self.from {
             let (from_low, past_high) = from.sides(keys)?;
-            inside = &inside & &(&from_low & &past_high);
-            within = &within & &from_low;
+            front = &from_low & &!&past_high;
+            within = from_low;
         }
         if let Some(to) = &self.to {
             let (from_low, past_high) = to.sides(keys)?;
-            inside = &inside & &!&from_low;
+            back = &from_low & &!&past_high;
             within = &within & &!&(&from_low & &past_high);
         }
         if within.count_set_bits() < rows {
             return Ok(Placed::Outside(batch));
         }
-        if inside.count_set_bits() == rows {
+        let open = &front | &back;
+        if open.count_set_bits() == 0 {
             return Ok(Placed::Inside(batch));
         }
         let pick = |rows: BooleanBuffer| filter_record_batch(&batch, &BooleanArray::new(rows, None));
-        Ok(Placed::Split(pick(inside.clone())?, pick(!&inside)?))
+        Ok(Placed::Split(pick(!&open)?, [(At::Front, pick(front)?), (At::Back, pick(back)?)]))
     }
 }
 
@@ -114,7 +116,9 @@ mod tests {
         let values = |batch: &RecordBatch| batch.column(0).as_primitive::<Int64Type>().values().to_vec();
         match bounds.place(&keys, batch).unwrap() {
             Placed::Inside(batch) => Some((values(&batch), vec![])),
-            Placed::Split(inside, open) => Some((values(&inside), values(&open))),
+            Placed::Split(inside, [(_, front), (_, back)]) => {
+                Some((values(&inside), [values(&front), values(&back)].concat()))
+            }
             Placed::Outside(_) => None,
         }
     }

@@ -33,9 +33,10 @@ impl Budget {
         Self { limits, started: Instant::now(), progress, bytes_before, divergences: Arc::default() }
     }
 
-    pub fn is_unlimited(&self) -> bool {
+    /// Whether anything may stop the run.
+    pub fn is_limited(&self) -> bool {
         let BudgetLimits { time, divergences, bytes } = &self.limits;
-        time.is_none() && divergences.is_none() && bytes.is_none()
+        time.is_some() || divergences.is_some() || bytes.is_some()
     }
 
     pub fn add_divergences(&self, found: u64) {

@@ -81,6 +81,28 @@ impl Counts {
         }
     }
 
+    /// Of a part of the rows: nothing yet.
+    pub fn of_part(&self, plan: &MatchPlan) -> Self {
+        Self::new(plan, BySide::default(), self.strategy)
+    }
+
+    /// Takes in what was counted of a part.
+    pub fn merge(&mut self, part: &Counts) {
+        self.rows.value_mismatch += part.rows.value_mismatch;
+        self.rows.missing_in_target += part.rows.missing_in_target;
+        self.rows.missing_in_source += part.rows.missing_in_source;
+        self.rows.duplicate_key += part.rows.duplicate_key;
+        for (mine, theirs) in self.columns.iter_mut().zip(&part.columns) {
+            mine.value_mismatch += theirs.value_mismatch;
+            mine.within_tolerance += theirs.within_tolerance;
+        }
+        self.rest.source.merge(part.rest.source);
+        self.rest.target.merge(part.rest.target);
+        self.near_pairs += part.near_pairs;
+        self.repeated_keys += part.repeated_keys;
+        self.untold |= part.untold;
+    }
+
     /// Counts a batch; returns its rows that are divergences, their kind decided.
     pub fn take(&mut self, classified: &Classified) -> Result<RecordBatch> {
         let batch = &classified.batch;

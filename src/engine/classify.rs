@@ -5,21 +5,24 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{AsArray, UInt32Array};
 use datafusion::arrow::compute::{SortColumn, concat_batches, lexsort_to_indices, take_record_batch};
-use datafusion::arrow::datatypes::Int64Type;
+use datafusion::arrow::datatypes::{Int64Type, SchemaRef};
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::arrow::row::{RowConverter, SortField};
 use datafusion::datasource::MemTable;
 use datafusion::execution::memory_pool::{GreedyMemoryPool, MemoryPool, UnboundedMemoryPool};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::SessionContext;
-use futures::StreamExt;
+use futures::{StreamExt, TryStreamExt};
 
 use crate::engine::Strategy;
 use crate::engine::classified::{Classified, Counts};
+use crate::engine::open::Waiting;
 use crate::engine::operator::Rest;
 use crate::engine::pairs::Pairing;
 use crate::engine::reconcile::{Comparison, GROUP_SHARE};
-use crate::engine::spool::Spool;
+use crate::engine::spool::{Group, Spool};
+use crate::engine::stretches::{Stretch, Stretches};
+use crate::engine::tasks::{AbortOnDrop, worker_failed};
 use crate::engine::window::{Order, Shape, Window, order_of};
 use crate::engine::zip::{Zipped, rest as left_over, zip};
 use crate::error::{Error, ErrorKind, Result};
@@ -27,94 +30,198 @@ use crate::rule::sql::{classify_sql, repeated_sql};
 use crate::side::{BySide, Side};
 
 /// Rows that are told at once.
-const LOT: usize = 8192;
+const LOT: usize = 16384;
 
 impl Comparison {
     /// `verified`: by bucket, set for those that are classified. `finish`: whatever time or bytes it takes. Returns the
     /// limit that stopped it.
     pub(super) async fn classify(
-        &self,
-        spool: Spool,
+        self: &Arc<Self>,
+        waiting: Waiting,
         rest: &Rest,
         counts: &mut Counts,
         verified: &mut [bool],
         finish: bool,
     ) -> Result<Option<&'static str>> {
-        let budget = &self.engine.budget;
-        let reached = || if finish { None } else { budget.reached() };
-        let mut groups = spool.into_groups(self.engine.memory / GROUP_SHARE)?;
-        counts.spilled_bytes += groups.spilled_bytes();
-        let schemas = BySide::new(groups.schema(Side::Source), groups.schema(Side::Target));
-        let shapes = schemas.clone().try_map(|_, schema| Shape::new(&self.plan, &schema))?;
-        let pairing = match self.strategy {
+        // What has a limit of divergences stops at a row, and not where several tasks happen to be.
+        let alone = self.strategy == Strategy::Join || self.engine.budget.divergences_left().is_some();
+        let tasks = if alone { 1 } else { self.engine.threads.max(1) };
+        let classifier = |schemas| Classifier::new(self.clone(), schemas, rest.clone(), tasks).map(Arc::new);
+        match waiting {
+            Waiting::Stretches(all) => {
+                counts.spilled_bytes += all.iter().map(Stretches::spilled_bytes).sum::<u64>();
+                let Some(schemas) = all.first().map(Stretches::schemas) else { return Ok(None) };
+                classifier(schemas)?.stretches(all, counts).await?;
+                Ok(None)
+            }
+            Waiting::Spool(spool) => {
+                let classifier = classifier(spool.schemas())?;
+                classifier.groups(*spool, counts, verified, finish).await
+            }
+        }
+    }
+}
+
+/// What the tasks that classify share.
+struct Classifier {
+    comparison: Arc<Comparison>,
+    schemas: BySide<SchemaRef>,
+    shapes: BySide<Shape>,
+    /// None: SQL tells all.
+    pairing: Option<Pairing>,
+    rest: Rest,
+    tasks: usize,
+}
+
+/// What one task has found: counted, and sent or kept.
+struct Findings {
+    counts: Counts,
+    /// Rows of one stretch are kept until they are all.
+    kept: Option<Vec<RecordBatch>>,
+}
+
+impl Classifier {
+    fn new(comparison: Arc<Comparison>, schemas: BySide<SchemaRef>, rest: Rest, tasks: usize) -> Result<Self> {
+        let shapes = schemas.clone().try_map(|_, schema| Shape::new(&comparison.plan, &schema))?;
+        let pairing = match comparison.strategy {
             Strategy::Join => None,
-            _ => Some(Pairing::new(&self.engine.ctx, &self.plan, &schemas)?),
+            _ => Some(Pairing::new(&comparison.engine.ctx, &comparison.plan, &schemas)?),
         };
-        while let Some(group) = groups.next_group()? {
-            let Some(pairing) = &pairing else {
-                self.classify_by_sql(group, &schemas, rest, counts).await?;
-                if let Some(by) = reached() {
-                    return Ok(Some(by));
-                }
-                verified[groups.buckets()].fill(true);
-                continue;
-            };
-            let mut sides = Vec::new();
-            for (side, batches) in [(Side::Source, group.source), (Side::Target, group.target)] {
-                let rows = concat_batches(schemas.get(side), &batches)?;
-                drop(batches);
-                sides.push(in_order(shapes.get(side), rows)?);
+        Ok(Self { comparison, schemas, shapes, pairing, rest, tasks })
+    }
+
+    /// Stretch by stretch; what is found is sent in key order.
+    async fn stretches(self: &Arc<Self>, all: Vec<Stretches>, counts: &mut Counts) -> Result<()> {
+        self.rest.comes_in_order();
+        let part = counts.of_part(&self.comparison.plan);
+        let classify = |stretch: Stretch| {
+            let (this, counts) = (self.clone(), part.clone());
+            in_task(async move {
+                let mut findings = Findings { counts, kept: Some(Vec::new()) };
+                this.rows(stretch.rows()?, stretch.of_a_seam, &mut findings, || None).await?;
+                Ok((findings.counts, this.rest.arrange(&findings.kept.unwrap_or_default())?))
+            })
+        };
+        let all = all.into_iter().map(Stretches::into_stretches).collect::<Result<Vec<_>>>()?;
+        let found = futures::stream::iter(all.into_iter().flatten().map(classify)).buffered(self.tasks + 1);
+        let mut found = std::pin::pin!(found);
+        while let Some((part, rows)) = found.try_next().await? {
+            counts.merge(&part);
+            self.rest.send(rows).await?;
+        }
+        Ok(())
+    }
+
+    /// Group by group, in any order. Returns the limit that stopped it.
+    async fn groups(
+        self: &Arc<Self>,
+        spool: Spool,
+        counts: &mut Counts,
+        verified: &mut [bool],
+        finish: bool,
+    ) -> Result<Option<&'static str>> {
+        let part = counts.of_part(&self.comparison.plan);
+        let groups = spool.into_groups(self.group_bytes(), self.tasks)?;
+        counts.spilled_bytes += groups.first().map_or(0, Group::spilled_bytes);
+        let classify = |group: Group| {
+            let (this, counts) = (self.clone(), part.clone());
+            in_task(async move {
+                let mut findings = Findings { counts, kept: None };
+                let buckets = group.buckets.clone();
+                let stopped = this.group(group, &mut findings, finish).await?;
+                Ok((findings.counts, buckets, stopped))
+            })
+        };
+        let found = futures::stream::iter(groups.into_iter().map(classify)).buffer_unordered(self.tasks);
+        let mut found = std::pin::pin!(found);
+        let mut by = None;
+        while let Some((part, buckets, stopped)) = found.try_next().await? {
+            counts.merge(&part);
+            match stopped {
+                Some(_) => by = by.or(stopped),
+                None => verified[buckets].fill(true),
             }
-            let windows = BySide::new(&sides[0], &sides[1]);
-            for zipped in zip_whole(windows)? {
-                if counts.strategy == Strategy::Join {
-                    counts.repeated_keys += zipped.repeated;
-                }
-                self.tell(pairing, windows, zipped, rest, counts).await?;
-                if let Some(by) = reached() {
-                    return Ok(Some(by));
-                }
+        }
+        Ok(by)
+    }
+
+    /// What a group may take, so that as many as are classified at once fit.
+    fn group_bytes(&self) -> u64 {
+        self.comparison.engine.memory / GROUP_SHARE / self.tasks as u64
+    }
+
+    async fn group(&self, group: Group, findings: &mut Findings, finish: bool) -> Result<Option<&'static str>> {
+        let budget = &self.comparison.engine.budget;
+        let reached = || if finish { None } else { budget.reached() };
+        if let Some(by) = reached() {
+            return Ok(Some(by));
+        }
+        let rows = BySide::new(group.rows(Side::Source)?, group.rows(Side::Target)?);
+        drop(group);
+        if self.pairing.is_none() {
+            self.by_sql(rows, findings).await?;
+            return Ok(reached());
+        }
+        let rows = rows.try_map(|side, batches| concat_batches(self.schemas.get(side), &batches))?;
+        self.rows(rows, findings.counts.strategy == Strategy::Join, findings, reached).await
+    }
+
+    /// Rows of both sides: all that have their keys. `anew`: nobody has counted which keys repeat.
+    async fn rows(
+        &self,
+        rows: BySide<RecordBatch>,
+        anew: bool,
+        findings: &mut Findings,
+        reached: impl Fn() -> Option<&'static str>,
+    ) -> Result<Option<&'static str>> {
+        let windows = rows.try_map(|side, rows| in_order(self.shapes.get(side), rows))?;
+        let windows = windows.as_ref();
+        for zipped in zip_whole(windows)? {
+            if anew {
+                findings.counts.repeated_keys += zipped.repeated;
             }
-            verified[groups.buckets()].fill(true);
+            self.tell(windows, zipped, findings).await?;
+            if let Some(by) = reached() {
+                return Ok(Some(by));
+            }
         }
         Ok(None)
     }
 
-    /// Counts a batch of the classifying statement's shape, and sends on what disagrees: no more than may still be found.
-    async fn take(&self, batch: RecordBatch, rest: &Rest, counts: &mut Counts) -> Result<()> {
-        let budget = &self.engine.budget;
+    /// Counts a batch of the classifying statement's shape, and hands on what disagrees: no more than may still be found.
+    async fn take(&self, batch: RecordBatch, findings: &mut Findings) -> Result<()> {
+        let budget = &self.comparison.engine.budget;
         let mut from = 0;
         while from < batch.num_rows() {
             let left = budget.divergences_left().map_or(usize::MAX, |left| usize::try_from(left).unwrap_or(usize::MAX));
             let lot = batch.slice(from, left.min(batch.num_rows() - from));
             if lot.num_rows() == 0 {
-                counts.untold = true;
+                findings.counts.untold = true;
                 return Ok(());
             }
             from += lot.num_rows();
-            let divergences = counts.take(&Classified::new(&self.plan, lot)?)?;
+            let divergences = findings.counts.take(&Classified::new(&self.comparison.plan, lot)?)?;
             budget.add_divergences(divergences.num_rows() as u64);
-            rest.send(&divergences).await?;
+            let made = self.rest.make(&divergences)?;
+            match &mut findings.kept {
+                Some(kept) => kept.push(made),
+                None => self.rest.send(made).await?,
+            }
         }
         Ok(())
     }
 
-    /// Sends on what zipping told.
-    async fn tell(
-        &self,
-        pairing: &Pairing,
-        windows: BySide<&Window>,
-        zipped: Zipped,
-        rest: &Rest,
-        counts: &mut Counts,
-    ) -> Result<()> {
+    /// Hands on what zipping told.
+    async fn tell(&self, windows: BySide<&Window>, zipped: Zipped, findings: &mut Findings) -> Result<()> {
         let pairs = zipped.pairs.iter().map(|&(s, t)| (Some(s), Some(t)));
         let alone = zipped.only.source.iter().map(|&s| (Some(s), None));
         let alone = alone.chain(zipped.only.target.iter().map(|&t| (None, Some(t))));
         let told: Vec<(Option<u32>, Option<u32>)> = pairs.chain(alone).collect();
         let batches = BySide::new(&windows.source.batch, &windows.target.batch);
-        for lot in told.chunks(LOT) {
-            self.take(pairing.classify(batches, lot)?, rest, counts).await?;
+        if let Some(pairing) = &self.pairing {
+            for lot in told.chunks(LOT) {
+                self.take(pairing.classify(batches, lot)?, findings).await?;
+            }
         }
         if zipped.groups.is_empty() {
             return Ok(());
@@ -124,31 +231,25 @@ impl Comparison {
             let rows: UInt32Array = zipped.groups.iter().flat_map(|group| group.get(side).clone()).collect();
             group.get_mut(side).push(take_record_batch(batches.get(side), &rows)?);
         }
-        let schemas = BySide::new(batches.source.schema(), batches.target.schema());
-        self.classify_by_sql(group, &schemas, rest, counts).await
+        self.by_sql(group, findings).await
     }
 
-    async fn classify_by_sql(
-        &self,
-        group: BySide<Vec<RecordBatch>>,
-        schemas: &BySide<datafusion::arrow::datatypes::SchemaRef>,
-        rest: &Rest,
-        counts: &mut Counts,
-    ) -> Result<()> {
+    async fn by_sql(&self, group: BySide<Vec<RecordBatch>>, findings: &mut Findings) -> Result<()> {
+        let comparison = &self.comparison;
         let ctx = self.classifying_session(&group)?;
         for side in Side::BOTH {
-            let table = MemTable::try_new(schemas.get(side).clone(), vec![group.get(side).clone()])?;
+            let table = MemTable::try_new(self.schemas.get(side).clone(), vec![group.get(side).clone()])?;
             ctx.register_table(format!("{side}_rows"), Arc::new(table))?;
         }
         drop(group);
-        if self.strategy == Strategy::Join {
-            let batches = ctx.sql(&repeated_sql(&self.plan)?).await?.collect().await?;
+        if comparison.strategy == Strategy::Join {
+            let batches = ctx.sql(&repeated_sql(&comparison.plan)?).await?.collect().await?;
             let keys = batches.first().map(|batch| batch.column(0).as_primitive::<Int64Type>().value(0));
-            counts.repeated_keys += keys.unwrap_or_default().unsigned_abs();
+            findings.counts.repeated_keys += keys.unwrap_or_default().unsigned_abs();
         }
-        let mut stream = ctx.sql(&classify_sql(&self.plan)?).await?.execute_stream().await?;
+        let mut stream = ctx.sql(&classify_sql(&comparison.plan)?).await?.execute_stream().await?;
         while let Some(batch) = stream.next().await.transpose()? {
-            self.take(batch, rest, counts).await?;
+            self.take(batch, findings).await?;
         }
         Ok(())
     }
@@ -158,24 +259,31 @@ impl Comparison {
     /// be less than a batch of wide rows). Only a group that one key makes larger has to spill. Batches of wide rows hold
     /// fewer of them.
     fn classifying_session(&self, group: &BySide<Vec<RecordBatch>>) -> Result<SessionContext> {
-        let memory = self.engine.memory;
-        let half = usize::try_from(memory / 8 * 3).unwrap_or(usize::MAX);
+        let engine = &self.comparison.engine;
+        let half = usize::try_from(engine.memory / 8 * 3).unwrap_or(usize::MAX) / self.tasks;
         let batches = || group.source.iter().chain(&group.target);
         let rows = batches().map(RecordBatch::num_rows).sum::<usize>().max(1);
         let bytes = batches().map(RecordBatch::get_array_memory_size).sum::<usize>();
-        let pool: Arc<dyn MemoryPool> = match bytes as u64 <= 2 * memory / GROUP_SHARE {
+        let pool: Arc<dyn MemoryPool> = match bytes as u64 <= 2 * self.group_bytes() {
             true => Arc::new(UnboundedMemoryPool::default()),
             false => Arc::new(GreedyMemoryPool::new(half)),
         };
         let runtime =
-            RuntimeEnvBuilder::from_runtime_env(&self.engine.ctx.runtime_env()).with_memory_pool(pool).build_arc()?;
+            RuntimeEnvBuilder::from_runtime_env(&engine.ctx.runtime_env()).with_memory_pool(pool).build_arc()?;
         let width = bytes / rows;
-        let config = self.engine.ctx.copied_config();
+        let config = engine.ctx.copied_config();
         let batch_rows = (half / 64 / width.max(1)).max(16).min(config.batch_size());
         let ctx = SessionContext::new_with_config_rt(config.with_batch_size(batch_rows), runtime);
         crate::sql::register(&ctx)?;
         Ok(ctx)
     }
+}
+
+/// The future in a task of its own, which ends with it.
+async fn in_task<T: Send + 'static>(future: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
+    let task = tokio::spawn(future);
+    let _abort = AbortOnDrop(task.abort_handle());
+    task.await.map_err(worker_failed)?
 }
 
 /// The rows as one window.

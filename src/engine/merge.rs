@@ -59,7 +59,7 @@ struct Cursor {
 impl Cursor {
     /// Makes sure of a window with rows left, unless the side has ended; what is not to be zipped goes to `open`. False:
     /// order has ended.
-    async fn fill(&mut self, side: Side, open: &Open) -> Result<bool> {
+    async fn fill(&mut self, side: Side, open: &mut Open) -> Result<bool> {
         while !self.ended && self.window.as_ref().is_none_or(|window| self.at >= window.rows()) {
             self.window = None;
             match self.ordered.next().await? {
@@ -67,9 +67,9 @@ impl Cursor {
                     self.rows += window.rows() as u64;
                     (self.window, self.at) = (Some(window), 0);
                 }
-                Next::Open(batch) => {
+                Next::Open(at, batch) => {
                     self.rows += batch.num_rows() as u64;
-                    open.push_unzipped(side, &batch)?;
+                    open.push_end(side, at, &batch)?;
                 }
                 Next::End => self.ended = true,
                 Next::Broken => return Ok(false),
@@ -106,7 +106,7 @@ pub async fn merge(
     bounds: Bounds,
     batches: BySide<Batches>,
     limit: usize,
-    open: &Open,
+    open: &mut Open,
     reached: impl Fn(u64) -> Option<&'static str>,
 ) -> Result<Merged> {
     let cursor = |shape: Shape, batches| Cursor {
@@ -176,13 +176,20 @@ fn last_key(source: &Cursor, target: &Cursor) -> Result<Option<String>> {
 }
 
 /// What zipping left open is taken out of its windows.
-fn keep(open: &Open, zipped: &Zipped, windows: BySide<Option<&Window>>) -> Result<()> {
+fn keep(open: &mut Open, zipped: &Zipped, windows: BySide<Option<&Window>>) -> Result<()> {
     let rows = zipped.open();
     for side in Side::BOTH {
-        if let (Some(window), false) = (windows.get(side), rows.get(side).is_empty()) {
-            let taken = take_record_batch(&window.batch, &UInt32Array::from(rows.get(side).clone()))?;
-            open.push(side, &taken)?;
-        }
+        let rows = rows.get(side);
+        let (Some(window), Some(&first), Some(&last)) = (windows.get(side), rows.first(), rows.last()) else {
+            continue;
+        };
+        let (first, span) = (first as usize, (last - first) as usize + 1);
+        // A slice keeps its window alive: it pays where it is most of it.
+        let taken = match span == rows.len() && span * 2 >= window.rows() {
+            true => window.batch.slice(first, span),
+            false => take_record_batch(&window.batch, &UInt32Array::from(rows.clone()))?,
+        };
+        open.push(side, &taken)?;
     }
-    Ok(())
+    open.key_ends()
 }

@@ -25,6 +25,8 @@ mod remembered;
 mod segments;
 mod session;
 mod spool;
+mod spooled;
+mod stretches;
 mod suspects;
 mod tasks;
 mod window;
@@ -47,7 +49,7 @@ pub use cache::Cache;
 pub use catalog::Catalog;
 pub use choice::{Choice, Estimate, Rejected, Wish, choose};
 pub use metered::{scanned_rows, spilled_bytes};
-pub use operator::{Emit, ReconcileExec};
+pub use operator::{Emit, Make, ReconcileExec};
 pub use params::Params;
 pub use session::{Limits, default_memory};
 

@@ -1,109 +1,176 @@
 //! Rows that `merge` has not proven equal: taken out of their batches, and kept until it is known whether order holds.
 
-use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use datafusion::arrow::array::UInt64Array;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::arrow::record_batch::RecordBatch;
+use datafusion::common::cast::{as_fixed_size_binary_array, as_uint64_array};
 
-use crate::engine::digests::Digests;
-use crate::engine::reconcile::{Comparison, DIGEST, HASH, Scanned};
+use crate::engine::Engine;
+use crate::engine::digests::{Digests, Tally, digest_of};
+use crate::engine::reconcile::{Comparison, DIGEST, GROUP_SHARE, HASH};
 use crate::engine::spool::Spool;
+use crate::engine::stretches::Stretches;
 use crate::engine::window::Shape;
-use crate::engine::{Engine, Strategy};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::side::{BySide, Side};
 use crate::sql::{digest_array, key_hashes, row_digests};
 
-/// Rows that are not proven equal, taken out of their batches: spooled, and remembered by digest should order end. Several
-/// merges may share it.
+/// Open rows of one merge.
 pub struct Open {
-    engine: Arc<Engine>,
     shapes: BySide<Shape>,
     schemas: BySide<SchemaRef>,
-    rows: Mutex<Rows>,
+    waiting: Waiting,
+    tally: BySide<Tally>,
+    /// Where rows of keys wait that the range before, or after, may hold as well.
+    ends: [Option<Seamed>; 2],
 }
 
-struct Rows {
-    spool: Spool,
-    digests: BySide<Digests>,
-    /// Key hashes of what no merge zips.
-    unzipped: BySide<Vec<u64>>,
+/// Rows that two merges leave at the cut between them: one stretch, for all that have their keys are there.
+type Seamed = Arc<Mutex<Stretches>>;
+
+/// How open rows wait.
+pub enum Waiting {
+    /// In any order, or to be counted by key hash when a limit stops the run.
+    Spool(Box<Spool>),
+    /// In key order, one after the other.
+    Stretches(Vec<Stretches>),
+}
+
+/// To which end of its range a row belongs.
+#[derive(Debug, Clone, Copy)]
+pub enum At {
+    Front,
+    Back,
 }
 
 impl Open {
-    /// `tasks`: that collect digests beside each other, should order end.
-    pub fn new(comparison: &Comparison, schemas: &BySide<SchemaRef>, shapes: &BySide<Shape>, tasks: usize) -> Self {
+    /// For merges of ranges that follow each other.
+    pub fn of_ranges(
+        comparison: &Comparison,
+        schemas: &BySide<SchemaRef>,
+        shapes: &BySide<Shape>,
+        ranges: usize,
+    ) -> Vec<Self> {
         let spooled = |side: Side| spooled_schema(&shapes.get(side).encoded_schema(schemas.get(side)));
         let schemas = BySide::from_fn(spooled);
-        let rows = Rows {
-            spool: comparison.new_spool(schemas.clone()),
-            digests: BySide::from_fn(|_| comparison.digests(tasks)),
-            unzipped: BySide::default(),
+        let stretches = || comparison.new_stretches(schemas.clone(), ranges);
+        let seams: Vec<Seamed> = (1..ranges).map(|_| Arc::new(Mutex::new(stretches().of_a_seam()))).collect();
+        let limited = comparison.engine.budget.is_limited();
+        let open = |range: usize| Self {
+            shapes: shapes.clone(),
+            schemas: schemas.clone(),
+            waiting: match limited {
+                true => Waiting::Spool(Box::new(comparison.new_spool(schemas.clone()))),
+                false => Waiting::Stretches(vec![stretches()]),
+            },
+            tally: BySide::default(),
+            ends: [range.checked_sub(1).and_then(|before| seams.get(before).cloned()), seams.get(range).cloned()],
         };
-        Self { engine: comparison.engine.clone(), shapes: shapes.clone(), schemas, rows: Mutex::new(rows) }
+        (0..ranges).map(open).collect()
     }
 
-    pub fn push(&self, side: Side, rows: &RecordBatch) -> Result<()> {
-        self.take(side, rows, false)
+    pub fn push(&mut self, side: Side, rows: &RecordBatch) -> Result<()> {
+        let rows = self.digested(side, rows)?;
+        match &mut self.waiting {
+            Waiting::Spool(spool) => spool.push(side, rows),
+            Waiting::Stretches(stretches) => stretches.iter_mut().try_for_each(|own| own.push(side, &rows)),
+        }
     }
 
-    /// Rows that stand at the end of a range.
-    pub fn push_unzipped(&self, side: Side, rows: &RecordBatch) -> Result<()> {
-        self.take(side, rows, true)
+    /// Rows that are not to be zipped, for their keys may stand in the next range as well.
+    pub fn push_end(&mut self, side: Side, at: At, rows: &RecordBatch) -> Result<()> {
+        let rows = self.digested(side, rows)?;
+        let [front, back] = &self.ends;
+        let seam = match at {
+            At::Front => front,
+            At::Back => back,
+        };
+        let none = || Error::new(ErrorKind::Internal, "a row lies at a cut that is none");
+        let mut seam = seam.as_ref().ok_or_else(none)?.lock().unwrap_or_else(PoisonError::into_inner);
+        seam.push(side, &rows)
     }
 
-    fn take(&self, side: Side, rows: &RecordBatch, unzipped: bool) -> Result<()> {
+    fn digested(&mut self, side: Side, rows: &RecordBatch) -> Result<RecordBatch> {
         let shape = self.shapes.get(side);
         let rows = &shape.encoded(rows)?;
         let hashes = key_hashes(&shape.keys(rows), rows.num_rows())?;
         let digests = row_digests(&shape.all(rows), rows.num_rows())?;
+        digests.iter().for_each(|digest| self.tally.get_mut(side).add(*digest));
         let mut columns = rows.columns().to_vec();
-        let digest_column = digest_array(digests.iter().copied())?;
-        columns.push(Arc::new(UInt64Array::from(hashes.clone())));
-        columns.push(digest_column);
-        let batch = RecordBatch::try_new(self.schemas.get(side).clone(), columns)?;
-        let runtime = self.engine.ctx.runtime_env();
-        let mut kept = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
-        for (hash, digest) in hashes.iter().zip(digests) {
-            kept.digests.get_mut(side).push(&runtime, hash & self.engine.hash_mask, digest)?;
-        }
-        if unzipped {
-            kept.unzipped.get_mut(side).extend(hashes);
-        }
-        kept.spool.push(side, batch)
+        columns.push(Arc::new(UInt64Array::from(hashes)));
+        columns.push(digest_array(digests.into_iter())?);
+        Ok(RecordBatch::try_new(self.schemas.get(side).clone(), columns)?)
     }
 
-    pub fn into_digests(self) -> BySide<Digests> {
-        self.rows.into_inner().unwrap_or_else(PoisonError::into_inner).digests
+    /// The keys of rows that come next are greater than all that came.
+    pub fn key_ends(&mut self) -> Result<()> {
+        match &mut self.waiting {
+            Waiting::Spool(_) => Ok(()),
+            Waiting::Stretches(stretches) => stretches.iter_mut().try_for_each(Stretches::key_ends),
+        }
     }
 
-    /// `rows`: all rows of each side. `repeated`: keys that zipping saw more than once.
-    pub fn scanned(self, rows: BySide<u64>, repeated: u64) -> Scanned {
-        let Rows { spool, digests, unzipped } = self.rows.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let passed = digests.map(|digests| digests.tally);
-        let mut tally = passed;
-        tally.source.rows = rows.source;
-        tally.target.rows = rows.target;
-        Scanned {
-            tally,
-            open: (passed.source.rows + passed.target.rows > 0).then_some((spool, passed)),
-            repeated_keys: repeated + repeating(unzipped),
-            strategy: Strategy::Merge,
-            ..Scanned::default()
+    /// What all ranges left open, in their order, with what is at the cuts between them; and its tally.
+    pub fn gather(ranges: Vec<Self>) -> Result<(Waiting, BySide<Tally>)> {
+        let mut tally = BySide::<Tally>::default();
+        let mut all = Vec::new();
+        let mut seam: Option<Seamed> = None;
+        for Self { waiting, tally: own, ends: [front, back], .. } in ranges {
+            drop(front);
+            Side::BOTH.iter().for_each(|side| tally.get_mut(*side).merge(*own.get(*side)));
+            match waiting {
+                // A run that may be stopped has one range.
+                Waiting::Spool(spool) => return Ok((Waiting::Spool(spool), tally)),
+                Waiting::Stretches(mut stretches) => {
+                    all.extend(seam.take().map(unshared).transpose()?);
+                    all.append(&mut stretches);
+                }
+            }
+            seam = back;
         }
+        Ok((Waiting::Stretches(all), tally))
     }
 }
 
-/// How many keys stand more than once on a side.
-fn repeating(hashes: BySide<Vec<u64>>) -> u64 {
-    let twice = |mut hashes: Vec<u64>| -> Vec<u64> {
-        hashes.sort_unstable();
-        hashes.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]).collect()
-    };
-    let BySide { source, target } = hashes.map(twice);
-    source.into_iter().chain(target).collect::<HashSet<u64>>().len() as u64
+fn unshared(seam: Seamed) -> Result<Stretches> {
+    let shared = |_| Error::new(ErrorKind::Internal, "a merge goes on after its end");
+    Ok(Arc::try_unwrap(seam).map_err(shared)?.into_inner().unwrap_or_else(PoisonError::into_inner))
+}
+
+impl Waiting {
+    /// Of rows whose order has ended.
+    pub fn into_digests(self, engine: &Engine, mut digests: BySide<Digests>) -> Result<BySide<Digests>> {
+        let (runtime, mask) = (engine.ctx.runtime_env(), engine.hash_mask);
+        let mut take = |side: Side, rows: &RecordBatch| -> Result<()> {
+            let [.., hashes, row_digests] = rows.columns() else { return Ok(()) };
+            let (hashes, row_digests) = (as_uint64_array(hashes)?, as_fixed_size_binary_array(row_digests)?);
+            for (hash, digest) in hashes.values().iter().zip(row_digests.iter()) {
+                digests.get_mut(side).push(&runtime, hash & mask, digest_of(digest)?)?;
+            }
+            Ok(())
+        };
+        match self {
+            Waiting::Spool(spool) => {
+                for group in spool.into_groups(engine.memory / GROUP_SHARE, 1)? {
+                    for side in Side::BOTH {
+                        group.rows(side)?.iter().try_for_each(|rows| take(side, rows))?;
+                    }
+                }
+            }
+            Waiting::Stretches(all) => {
+                for stretches in all {
+                    for stretch in stretches.into_stretches()? {
+                        let rows = stretch.rows()?;
+                        take(Side::Source, &rows.source)?;
+                        take(Side::Target, &rows.target)?;
+                    }
+                }
+            }
+        }
+        Ok(digests)
+    }
 }
 
 fn spooled_schema(schema: &SchemaRef) -> SchemaRef {

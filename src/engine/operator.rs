@@ -2,8 +2,10 @@
 //! disagrees.
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 
+use datafusion::arrow::compute::concat_batches;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::common::tree_node::TreeNodeRecursion;
@@ -27,28 +29,51 @@ use crate::engine::reconcile::Comparison;
 use crate::error::{Error, ErrorKind, Result};
 use crate::side::BySide;
 
-type Make = Arc<dyn Fn(&RecordBatch) -> Result<RecordBatch> + Send + Sync>;
+pub type Make = Arc<dyn Fn(&RecordBatch) -> Result<RecordBatch> + Send + Sync>;
 
 /// What becomes of a batch of the classifying statement's shape: the operator's output.
 #[derive(Clone)]
 pub struct Emit {
     pub schema: SchemaRef,
     pub make: Make,
+    /// Brings rows of the output in order, if there is one that begins with the compared key.
+    pub arrange: Option<Make>,
 }
 
 /// Takes in what disagrees, and hands it on.
+#[derive(Clone)]
 pub struct Rest {
-    make: Make,
+    emit: Emit,
     out: mpsc::Sender<DataFusionResult<RecordBatch>>,
+    in_order: Arc<AtomicBool>,
 }
 
 impl Rest {
-    pub async fn send(&self, batch: &RecordBatch) -> Result<()> {
-        if batch.num_rows() == 0 {
+    /// The output's rows, of the classifying statement's.
+    pub fn make(&self, batch: &RecordBatch) -> Result<RecordBatch> {
+        (self.emit.make)(batch)
+    }
+
+    /// The rows of one stretch of keys, in order if the output has one.
+    pub fn arrange(&self, batches: &[RecordBatch]) -> Result<RecordBatch> {
+        let rows = match batches {
+            [batch] => batch.clone(),
+            batches => concat_batches(&self.emit.schema, batches)?,
+        };
+        self.emit.arrange.as_ref().map_or_else(|| Ok(rows.clone()), |arrange| arrange(&rows))
+    }
+
+    /// From the first row on, what is sent is in order, if the output has one.
+    pub fn comes_in_order(&self) {
+        self.in_order.store(self.emit.arrange.is_some(), Relaxed);
+    }
+
+    pub async fn send(&self, made: RecordBatch) -> Result<()> {
+        if made.num_rows() == 0 {
             return Ok(());
         }
         let stopped = |_| Error::new(ErrorKind::Interrupted, "the reader of what disagrees stopped");
-        self.out.send(Ok((self.make)(batch)?)).await.map_err(stopped)
+        self.out.send(Ok(made)).await.map_err(stopped)
     }
 }
 
@@ -61,6 +86,7 @@ pub struct ReconcileExec {
     metrics: ExecutionPlanMetricsSet,
     /// Set when all rows have come out.
     counts: Arc<OnceLock<Counts>>,
+    in_order: Arc<AtomicBool>,
 }
 
 impl ReconcileExec {
@@ -78,6 +104,7 @@ impl ReconcileExec {
             properties: Arc::new(properties),
             metrics: ExecutionPlanMetricsSet::new(),
             counts: Arc::default(),
+            in_order: Arc::default(),
         }
     }
 
@@ -85,6 +112,11 @@ impl ReconcileExec {
     pub fn counts(&self) -> Result<Counts> {
         let none = || Error::new(ErrorKind::Internal, "a comparison has not come to its end");
         self.counts.get().cloned().ok_or_else(none)
+    }
+
+    /// Set before the first batch comes out, if all come in the output's order.
+    pub fn in_order(&self) -> Arc<AtomicBool> {
+        self.in_order.clone()
     }
 
     /// Rows of both sides that came out of the files, each once.
@@ -147,6 +179,7 @@ impl ExecutionPlan for ReconcileExec {
             properties: self.properties.clone(),
             metrics: ExecutionPlanMetricsSet::new(),
             counts: self.counts.clone(),
+            in_order: self.in_order.clone(),
         }))
     }
 
@@ -159,12 +192,12 @@ impl ExecutionPlan for ReconcileExec {
 
     fn execute(&self, _: usize, context: Arc<TaskContext>) -> DataFusionResult<SendableRecordBatchStream> {
         let mut builder = RecordBatchReceiverStreamBuilder::new(self.emit.schema.clone(), 2);
-        let (out, make) = (builder.tx(), self.emit.make.clone());
+        let rest = Rest { emit: self.emit.clone(), out: builder.tx(), in_order: self.in_order.clone() };
         let (comparison, inputs, counts) = (self.comparison.clone(), self.inputs.clone(), self.counts.clone());
         let metrics = |name: &'static str| MetricBuilder::new(&self.metrics).global_counter(name);
         let (compared, spilled) = (metrics("compared_rows"), metrics("spilled_bytes"));
         builder.spawn(async move {
-            let found = comparison.run(inputs, context, &Rest { make, out }).await?;
+            let found = comparison.run(inputs, context, &rest).await?;
             compared.add(usize::try_from(found.rows.source + found.rows.target).unwrap_or(usize::MAX));
             spilled.add(usize::try_from(found.spilled_bytes).unwrap_or(usize::MAX));
             counts.get_or_init(|| found);

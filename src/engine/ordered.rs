@@ -10,6 +10,7 @@ use futures::TryStreamExt;
 use futures::stream::BoxStream;
 
 use crate::engine::bounds::{Bounds, Placed};
+use crate::engine::open::At;
 use crate::engine::window::{Comparator, Order, Shape, Window, order_of};
 use crate::error::Result;
 
@@ -28,7 +29,7 @@ pub struct Ordered {
     /// Windows that are ready, the next one last.
     ready: Vec<Window>,
     /// Rows that are not to be zipped.
-    open: Option<RecordBatch>,
+    open: Vec<(At, RecordBatch)>,
     /// Batches that are not in order with what was before them.
     unordered: Option<RecordBatch>,
     ended: bool,
@@ -39,8 +40,8 @@ pub struct Ordered {
 /// What comes next.
 pub enum Next {
     Window(Window),
-    /// Rows whose keys may stand in another range as well: not to be zipped.
-    Open(RecordBatch),
+    /// Rows whose keys may stand in the range before or after as well: not to be zipped.
+    Open(At, RecordBatch),
     /// The side's rows end.
     End,
     /// From here on, rows are not in key order, or not where they are said to be.
@@ -49,8 +50,8 @@ pub enum Next {
 
 impl Ordered {
     pub fn new(shape: Shape, bounds: Bounds, batches: Batches, limit: usize) -> Self {
-        let (tail, ready) = (Vec::new(), Vec::new());
-        Self { shape, bounds, batches, tail, limit, ready, open: None, unordered: None, ended: false, rows: 0 }
+        let (tail, ready, open) = (Vec::new(), Vec::new(), Vec::new());
+        Self { shape, bounds, batches, tail, limit, ready, open, unordered: None, ended: false, rows: 0 }
     }
 
     pub async fn next(&mut self) -> Result<Next> {
@@ -58,8 +59,8 @@ impl Ordered {
             if let Some(window) = self.ready.pop() {
                 return Ok(Next::Window(window));
             }
-            if let Some(open) = self.open.take() {
-                return Ok(Next::Open(open));
+            if let Some((at, open)) = self.open.pop() {
+                return Ok(Next::Open(at, open));
             }
             if self.unordered.is_some() {
                 return Ok(Next::Broken);
@@ -88,7 +89,7 @@ impl Ordered {
     pub fn into_rest(mut self) -> (Vec<RecordBatch>, Batches) {
         let mut waiting: Vec<RecordBatch> = self.ready.drain(..).rev().map(|window| window.batch).collect();
         waiting.append(&mut self.tail);
-        waiting.extend(self.open.take());
+        waiting.extend(self.open.drain(..).map(|(_, rows)| rows));
         waiting.extend(self.unordered.take());
         (waiting, self.batches)
     }
@@ -98,7 +99,7 @@ impl Ordered {
         match self.bounds.place(&first, batch)? {
             Placed::Inside(batch) => self.take(batch),
             Placed::Split(inside, open) => {
-                self.open = Some(open);
+                self.open.extend(open.into_iter().filter(|(_, rows)| rows.num_rows() > 0));
                 match inside.num_rows() {
                     0 => Ok(()),
                     _ => self.take(inside),
@@ -207,7 +208,7 @@ mod tests {
                         None => groups.extend(rows.iter().map(|key| vec![*key])),
                     }
                 }
-                Next::Open(_) => panic!("there are no bounds"),
+                Next::Open(..) => panic!("there are no bounds"),
                 Next::End => return (groups, None),
                 Next::Broken => {
                     let (waiting, _) = ordered.into_rest();

@@ -58,10 +58,9 @@ impl Pairing {
     }
 
     pub fn classify(&self, rows: BySide<&RecordBatch>, pairs: &[(Option<u32>, Option<u32>)]) -> Result<RecordBatch> {
-        let source: UInt32Array = pairs.iter().map(|pair| pair.0).collect();
-        let target: UInt32Array = pairs.iter().map(|pair| pair.1).collect();
-        let taken = |rows: &RecordBatch, numbers| take_arrays(rows.columns(), numbers, None);
-        let columns = taken(rows.source, &source)?.into_iter().chain(taken(rows.target, &target)?).collect();
+        let source = taken(rows.source, pairs.iter().map(|pair| pair.0))?;
+        let target = taken(rows.target, pairs.iter().map(|pair| pair.1))?;
+        let columns = source.into_iter().chain(target).collect();
         let joined = RecordBatch::try_new(self.joined.clone(), columns)?;
         let kind = |pair: &(Option<u32>, Option<u32>)| match pair {
             (Some(_), Some(_)) => ("pair", "both"),
@@ -84,5 +83,15 @@ impl Pairing {
             .collect();
         let columns = columns.into_iter().map(|(_, column)| column).collect();
         Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)?)
+    }
+}
+
+/// The rows of these numbers; where they stand side by side, as they are.
+fn taken(rows: &RecordBatch, numbers: impl Iterator<Item = Option<u32>>) -> Result<Vec<ArrayRef>> {
+    let numbers: UInt32Array = numbers.collect();
+    let side_by_side = numbers.null_count() == 0 && numbers.values().windows(2).all(|pair| pair[0] + 1 == pair[1]);
+    match numbers.values().first() {
+        Some(&first) if side_by_side => Ok(rows.slice(first as usize, numbers.len()).columns().to_vec()),
+        _ => Ok(take_arrays(rows.columns(), &numbers, None)?),
     }
 }

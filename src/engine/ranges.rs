@@ -11,7 +11,6 @@ use futures::{StreamExt, TryStreamExt};
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::dataset::{Ranges, ranges};
-use crate::engine::Engine;
 use crate::engine::bounds::Bounds;
 use crate::engine::budget::by_key;
 use crate::engine::digests::Digests;
@@ -23,6 +22,7 @@ use crate::engine::remembered::StandIn;
 use crate::engine::suspects::Suspects;
 use crate::engine::tasks::{collect_rest, join_all};
 use crate::engine::window::Shape;
+use crate::engine::{Engine, Strategy};
 use crate::error::{Error, ErrorKind, Result};
 use crate::rule::plan::{MatchPlan, ReadFrom};
 use crate::rule::sql::zipped_sql;
@@ -41,13 +41,13 @@ impl Engine {
     /// The plans that read both sides with a partition for each range of keys. None: all rows are one range.
     pub(super) async fn cut(&self, plan: &MatchPlan) -> Result<Option<(Cuts, BySide<Arc<dyn ExecutionPlan>>)>> {
         // Where a limit stops it, one place tells how far it came.
-        if self.threads < 2 || !self.budget.is_unlimited() {
+        if self.threads < 2 || self.budget.is_limited() {
             return Ok(None);
         }
         let Some((first, opened)) = first_key(plan) else { return Ok(None) };
         // What is decoded at once must not take what the memory is for.
         let decoded = (opened.source.group_bytes() + opened.target.group_bytes()) * self.threads as u64;
-        if decoded > self.memory / 8 {
+        if decoded > self.memory / 16 {
             return Ok(None);
         }
         let most = self.threads * RANGES_A_THREAD;
@@ -102,13 +102,13 @@ impl Comparison {
             None => vec![(Bounds::default(), self.whole(inputs, context)?)],
         };
         let tasks = merges.len();
-        let open = Arc::new(Open::new(self, &schemas, &shapes, tasks));
+        let open = Open::of_ranges(self, &schemas, &shapes, tasks);
         let limit = usize::try_from(self.engine.memory / GROUP_SHARE).unwrap_or(usize::MAX) / tasks;
         // Where nothing is tolerated, each row that is told is a divergence.
         let exact = self.plan.values.iter().all(|column| column.tolerance.is_none());
         let slots = Arc::new(Semaphore::new(self.engine.threads.max(1)));
-        let run = |(number, (bounds, batches)): (usize, (Bounds, BySide<Batches>))| {
-            let (shapes, open, slots) = (shapes.clone(), open.clone(), slots.clone());
+        let run = |(number, ((bounds, batches), mut open)): (usize, ((Bounds, BySide<Batches>), Open))| {
+            let (shapes, slots) = (shapes.clone(), slots.clone());
             let budget = self.engine.budget.clone();
             async move {
                 let _slot = slots.acquire().await.map_err(|e| Error::new(ErrorKind::Internal, e.to_string()))?;
@@ -116,21 +116,21 @@ impl Comparison {
                     Some(left) if exact && told >= left => Some("max_divergences"),
                     _ => budget.reached(),
                 };
-                Ok((number, merge(shapes, bounds, batches, limit, &open, reached).await?))
+                let merged = merge(shapes, bounds, batches, limit, &mut open, reached).await?;
+                Ok((number, merged, open))
             }
         };
-        let mut merged = join_all(merges.into_iter().enumerate().map(run).collect()).await?;
-        merged.sort_by_key(|(number, _)| *number);
-        let shared = |_| Error::new(ErrorKind::Internal, "a merge goes on after its end");
-        let open = Arc::try_unwrap(open).map_err(shared)?;
-        self.merged(merged.into_iter().map(|(_, merged)| merged).collect(), open, shapes, context).await
+        let mut merged = join_all(merges.into_iter().zip(open).enumerate().map(run).collect()).await?;
+        merged.sort_by_key(|(number, ..)| *number);
+        let (merged, open) = merged.into_iter().map(|(_, merged, open)| (merged, open)).unzip();
+        self.merged(merged, open, shapes, context).await
     }
 
     /// All merges have come to their end.
     async fn merged(
         &self,
         merged: Vec<Merged>,
-        open: Open,
+        open: Vec<Open>,
         shapes: BySide<Shape>,
         context: &Arc<TaskContext>,
     ) -> Result<Scanned> {
@@ -153,7 +153,20 @@ impl Comparison {
         }
         let Some((side, row)) = broken else {
             let equal = if stopped.is_some() { equal } else { 0 };
-            return Ok(Scanned { equal, stopped, ..open.scanned(rows, repeated) });
+            let (waiting, passed) = Open::gather(open)?;
+            let mut tally = passed;
+            (tally.source.rows, tally.target.rows) = (rows.source, rows.target);
+            let open = (passed.source.rows + passed.target.rows > 0).then_some((waiting, passed));
+            let strategy = Strategy::Merge;
+            return Ok(Scanned {
+                tally,
+                open,
+                repeated_keys: repeated,
+                equal,
+                stopped,
+                strategy,
+                ..Scanned::default()
+            });
         };
         if self.exact {
             drop((open, rests));
@@ -164,7 +177,10 @@ impl Comparison {
             return Ok(Scanned { why: Some(why), ..self.all_open(spool, tally) });
         }
         let why = format!("the {side} is not in key order from row {row} on; from there, digests are compared");
-        let sides = self.digest_rest(rests, open.into_digests(), &shapes).await?;
+        let parts = rests.len() + 1;
+        let digests = BySide::from_fn(|_| self.digests(parts));
+        let open = Open::gather(open)?.0.into_digests(&self.engine, digests)?;
+        let sides = self.digest_rest(rests, open, &shapes).await?;
         let mut scanned = self.compare_digests(sides, false).await?;
         // What was zipped before stays proven: pairs of equal rows, taken away from both sides alike, change nothing in
         // what is left over.

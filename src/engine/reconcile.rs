@@ -17,10 +17,12 @@ use crate::engine::budget::{by_hash, nothing, untold};
 use crate::engine::bytes::Cancelled;
 use crate::engine::classified::Counts;
 use crate::engine::digests::{Digests, Found, Tally, compare, digest_of};
+use crate::engine::open::Waiting;
 use crate::engine::operator::Rest;
 use crate::engine::ranges::Cuts;
 use crate::engine::remembered::{Remembered, files_with_suspects};
 use crate::engine::spool::Spool;
+use crate::engine::stretches::Stretches;
 use crate::engine::suspects::{Known, Suspects};
 use crate::engine::tasks::{AbortOnDrop, collect_digests, forward, join_all, worker_failed};
 use crate::engine::{Engine, Strategy};
@@ -68,7 +70,7 @@ pub struct Scanned {
     /// All rows of each side; the checksum is of those that have a digest.
     pub tally: BySide<Tally>,
     /// Rows that may differ, and their tally.
-    pub open: Option<(Spool, BySide<Tally>)>,
+    pub open: Option<(Waiting, BySide<Tally>)>,
     /// The same, still to be fetched.
     pub suspects: Option<Arc<Suspects>>,
     /// The files that they are in, by number, where that is known.
@@ -89,7 +91,7 @@ impl Scanned {
     fn all(spool: Spool, tally: BySide<Tally>) -> Self {
         Self {
             tally,
-            open: Some((spool, tally)),
+            open: Some((Waiting::Spool(Box::new(spool)), tally)),
             suspects: None,
             files: None,
             repeated_keys: 0,
@@ -144,7 +146,7 @@ impl Comparison {
     /// Compares both sides. All that disagrees is sent to `rest`; the counts are exact, and guarded by conservation: if
     /// they do not hold, this is an error, never a verdict.
     pub async fn run(
-        &self,
+        self: &Arc<Self>,
         inputs: BySide<Arc<dyn ExecutionPlan>>,
         context: Arc<TaskContext>,
         rest: &Rest,
@@ -177,14 +179,15 @@ impl Comparison {
                 verified = suspects.marked(BUCKETS).into_iter().map(|marked| !marked).collect();
                 self.suspects.set(suspects);
                 let fetch = self.fetch(scanned.files).await?;
-                Some(self.spool(&fetch, &context, false).await?)
+                let (spool, tally) = self.spool(&fetch, &context, false).await?;
+                Some((Waiting::Spool(Box::new(spool)), tally))
             }
             (open, None) => open,
         };
         let mut passed = BySide::default();
         let mut stopped = scanned.stopped;
         let by_keys = stopped.is_some();
-        if let Some((spool, tally)) = open {
+        if let Some((waiting, tally)) = open {
             passed = tally;
             // What a limit has stopped already is brought to its end.
             let by = match stopped.is_some() {
@@ -193,7 +196,7 @@ impl Comparison {
             };
             let by = match by {
                 Some(by) => Some(by),
-                None => self.classify(spool, rest, &mut counts, &mut verified, stopped.is_some()).await?,
+                None => self.classify(waiting, rest, &mut counts, &mut verified, stopped.is_some()).await?,
             };
             stopped = stopped.or(by.map(|by| by_hash(by, &verified)));
         }
@@ -296,6 +299,13 @@ impl Comparison {
     pub fn new_spool(&self, schemas: BySide<SchemaRef>) -> Spool {
         let limit = usize::try_from(self.engine.memory / GROUP_SHARE).unwrap_or(usize::MAX);
         Spool::new(self.engine.ctx.runtime_env(), self.engine.progress.clone(), schemas, HASH, limit, BUCKETS)
+    }
+
+    /// For rows that come in key order, in one of `parts` places. One stretch at a time is classified: what waits may take
+    /// more than a group.
+    pub fn new_stretches(&self, schemas: BySide<SchemaRef>, parts: usize) -> Stretches {
+        let limit = usize::try_from(self.engine.memory / 8).unwrap_or(usize::MAX) / parts.max(1);
+        Stretches::new(self.engine.ctx.runtime_env(), self.engine.progress.clone(), schemas, limit)
     }
 
     /// Reads both sides in full width; returns the rows and their tally.

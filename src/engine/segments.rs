@@ -49,12 +49,20 @@ impl SegmentFile {
 
     /// The segments of a bucket, in the order in which they were appended.
     pub fn read(&self, bucket: usize) -> impl Iterator<Item = Result<Vec<u8>>> + '_ {
-        self.segments[bucket].iter().map(|&(offset, length)| {
-            let mut bytes =
-                vec![0; usize::try_from(length).map_err(|e| Error::new(ErrorKind::Internal, e.to_string()))?];
-            self.file.read_exact_at(&mut bytes, offset).map_err(spill_error)?;
-            Ok(bytes)
-        })
+        self.segments[bucket].iter().map(|&segment| self.read_at(segment))
+    }
+
+    /// One segment of a bucket.
+    pub fn segment(&self, bucket: usize, number: usize) -> Result<Vec<u8>> {
+        let missing = || Error::new(ErrorKind::Internal, "a temporary file lacks a segment");
+        self.read_at(*self.segments[bucket].get(number).ok_or_else(missing)?)
+    }
+
+    fn read_at(&self, (offset, length): (u64, u64)) -> Result<Vec<u8>> {
+        let length = usize::try_from(length).map_err(|e| Error::new(ErrorKind::Internal, e.to_string()))?;
+        let mut bytes = vec![0; length];
+        self.file.read_exact_at(&mut bytes, offset).map_err(spill_error)?;
+        Ok(bytes)
     }
 
     /// All bytes written so far.

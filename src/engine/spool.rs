@@ -1,26 +1,27 @@
 //! Rows of both sides that wait to be classified: in memory as long as the pool gives some, then on disk, in buckets by
 //! key hash, so that each bucket can be classified by itself in the memory there is.
 
-use std::io::Cursor;
+use std::ops::Range;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, UInt32Array, UInt64Array};
-use datafusion::arrow::compute::{cast, concat_batches, take_record_batch};
-use datafusion::arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
-use datafusion::arrow::ipc::reader::StreamReader;
-use datafusion::arrow::ipc::writer::StreamWriter;
+use datafusion::arrow::array::UInt64Array;
+use datafusion::arrow::compute::interleave_record_batch;
+use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::common::cast::as_uint64_array;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::execution::runtime_env::RuntimeEnv;
 
 use crate::engine::segments::SegmentFile;
+use crate::engine::spooled::{compact, from_ipc, plain_schema, to_ipc};
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::Progress;
 use crate::side::{BySide, Side};
 
 /// Rows are distributed to buckets in lots of about this size, so that segments on disk are not tiny.
 const LOT_BYTES: usize = 32 << 20;
+/// Rows that a group in memory has at least, if there is another.
+const SHARE_ROWS: usize = 16 << 10;
 
 pub struct Spool {
     runtime: Arc<RuntimeEnv>,
@@ -78,37 +79,50 @@ impl Spool {
 
     fn spill(&mut self, side: Side) -> Result<()> {
         let rows = self.sides.get_mut(side);
-        let file = match &mut rows.file {
-            Some(file) => file,
-            none => none.insert(SegmentFile::create(&self.runtime, &self.progress, self.buckets, "rows to classify")?),
-        };
-        if rows.pending.is_empty() {
-            return Ok(());
+        if rows.file.is_none() {
+            rows.file = Some(SegmentFile::create(&self.runtime, &self.progress, self.buckets, "rows to classify")?);
         }
-        let lot = concat_batches(&rows.schema, &rows.pending)?;
-        rows.pending.clear();
+        let lot = std::mem::take(&mut rows.pending);
         rows.pending_bytes = 0;
-        let hashes = lot.column_by_name(&self.hash_column).map(|column| as_uint64_array(column)).transpose()?;
-        let hashes = hashes.ok_or_else(|| Error::new(ErrorKind::Internal, "rows to classify have no key hash"))?;
-        for (bucket, indices) in distribute(hashes, self.buckets).into_iter().enumerate() {
-            if !indices.is_empty() {
-                let part = take_record_batch(&lot, &UInt32Array::from(indices))?;
-                file.append(bucket, &to_ipc(&part)?)?;
+        let mut distributed = vec![Vec::new(); self.buckets];
+        for (number, batch) in lot.iter().enumerate() {
+            for (row, hash) in self.hashes(batch)?.values().iter().enumerate() {
+                distributed[bucket_of(*hash, self.buckets)].push((number, row));
             }
+        }
+        let lot: Vec<&RecordBatch> = lot.iter().collect();
+        let file = self.sides.get_mut(side).file.as_mut();
+        let file = file.ok_or_else(|| Error::new(ErrorKind::Internal, "rows are spilled without a file"))?;
+        for (bucket, rows) in distributed.iter().enumerate().filter(|(_, rows)| !rows.is_empty()) {
+            file.append(bucket, &to_ipc(&interleave_record_batch(&lot, rows)?)?)?;
         }
         Ok(())
     }
 
-    /// The rows in groups that fit together into about `bytes`; every key is whole in one group.
-    pub fn into_groups(mut self, bytes: u64) -> Result<Groups> {
+    fn hashes<'a>(&self, rows: &'a RecordBatch) -> Result<&'a UInt64Array> {
+        let hashes = rows.column_by_name(&self.hash_column).map(|column| as_uint64_array(column)).transpose()?;
+        hashes.ok_or_else(|| Error::new(ErrorKind::Internal, "rows to classify have no key hash"))
+    }
+
+    /// The rows in groups that fit together into about `bytes` each; every key is whole in one group. What waits in memory
+    /// is one group of a `share`th or more, as far as it has rows enough.
+    pub fn into_groups(mut self, bytes: u64, shares: usize) -> Result<Vec<Group>> {
         let on_disk = Side::BOTH.iter().any(|side| self.sides.get(*side).file.is_some());
-        if !on_disk {
-            // One group, of what waits in memory.
-            return Ok(Groups { spool: self, ranges: std::iter::once(0..0).collect(), next: 0 });
-        }
-        self.spill(Side::Source)?;
-        self.spill(Side::Target)?;
-        self.reservation.free();
+        let ranges = match on_disk {
+            true => {
+                self.spill(Side::Source)?;
+                self.spill(Side::Target)?;
+                self.reservation.free();
+                self.ranges(bytes)
+            }
+            false => self.even_ranges(shares),
+        };
+        let spool = Arc::new(self);
+        Ok(ranges.into_iter().map(|buckets| Group { spool: spool.clone(), buckets }).collect())
+    }
+
+    /// Buckets on disk that are together no more than `bytes`, as far as that can be.
+    fn ranges(&self, bytes: u64) -> Vec<Range<usize>> {
         let mut ranges = Vec::new();
         let (mut start, mut held) = (0, 0);
         for bucket in 0..self.buckets {
@@ -121,102 +135,69 @@ impl Spool {
             held += size;
         }
         ranges.push(start..self.buckets);
-        Ok(Groups { spool: self, ranges, next: 0 })
+        ranges
     }
-}
 
-/// The spooled rows, group by group.
-pub struct Groups {
-    spool: Spool,
-    ranges: Vec<std::ops::Range<usize>>,
-    next: usize,
-}
+    /// As many as `shares`, but none of a few rows.
+    fn even_ranges(&self, shares: usize) -> Vec<Range<usize>> {
+        let rows = |side: Side| self.sides.get(side).pending.iter().map(RecordBatch::num_rows).sum::<usize>();
+        let shares = (rows(Side::Source).max(rows(Side::Target)) / SHARE_ROWS).min(shares).max(1);
+        (0..shares).map(|share| share * self.buckets / shares..(share + 1) * self.buckets / shares).collect()
+    }
 
-impl Groups {
-    pub fn spilled_bytes(&self) -> u64 {
-        let files = Side::BOTH.iter().filter_map(|side| self.spool.sides.get(*side).file.as_ref());
+    fn spilled_bytes(&self) -> u64 {
+        let files = Side::BOTH.iter().filter_map(|side| self.sides.get(*side).file.as_ref());
         files.map(SegmentFile::len).sum()
     }
 
-    /// The buckets of the group that came last.
-    pub fn buckets(&self) -> std::ops::Range<usize> {
-        match self.next.checked_sub(1).and_then(|last| self.ranges.get(last)) {
-            Some(range) if !range.is_empty() => range.clone(),
-            // Nothing was spilled: one group is all.
-            Some(_) => 0..self.spool.buckets,
-            None => 0..0,
+    pub fn schemas(&self) -> BySide<SchemaRef> {
+        self.sides.as_ref().map(|rows| rows.schema.clone())
+    }
+}
+
+/// A part of the spooled rows.
+pub struct Group {
+    spool: Arc<Spool>,
+    pub buckets: Range<usize>,
+}
+
+impl Group {
+    /// By the whole spool.
+    pub fn spilled_bytes(&self) -> u64 {
+        self.spool.spilled_bytes()
+    }
+
+    pub fn rows(&self, side: Side) -> Result<Vec<RecordBatch>> {
+        let rows = self.spool.sides.get(side);
+        let Some(file) = &rows.file else { return self.pending(&rows.pending) };
+        self.buckets.clone().flat_map(|bucket| file.read(bucket)).map(|segment| from_ipc(segment?)).collect()
+    }
+
+    /// What of the rows that wait in memory is in its buckets.
+    fn pending(&self, batches: &[RecordBatch]) -> Result<Vec<RecordBatch>> {
+        if batches.is_empty() || self.buckets == (0..self.spool.buckets) {
+            return Ok(batches.to_vec());
         }
-    }
-
-    pub fn schema(&self, side: Side) -> SchemaRef {
-        self.spool.sides.get(side).schema.clone()
-    }
-
-    /// The next group's rows, or None after the last.
-    pub fn next_group(&mut self) -> Result<Option<BySide<Vec<RecordBatch>>>> {
-        let Some(range) = self.ranges.get(self.next).cloned() else { return Ok(None) };
-        self.next += 1;
-        let mut group = BySide::<Vec<RecordBatch>>::default();
-        for side in Side::BOTH {
-            let rows = self.spool.sides.get_mut(side);
-            group.get_mut(side).append(&mut rows.pending);
-            let Some(file) = &rows.file else { continue };
-            for bucket in range.clone() {
-                for segment in file.read(bucket) {
-                    for batch in StreamReader::try_new(Cursor::new(segment?), None)? {
-                        group.get_mut(side).push(batch?);
-                    }
-                }
-            }
+        let mut picked = Vec::new();
+        for (number, batch) in batches.iter().enumerate() {
+            let rows = self.spool.hashes(batch)?.values().iter().enumerate();
+            let here = rows.filter(|(_, hash)| self.buckets.contains(&bucket_of(**hash, self.spool.buckets)));
+            picked.extend(here.map(|(row, _)| (number, row)));
         }
-        Ok(Some(group))
+        Ok(vec![interleave_record_batch(&batches.iter().collect::<Vec<_>>(), &picked)?])
     }
 }
 
-/// Row numbers by bucket. Buckets are ranges of the hash.
-fn distribute(hashes: &UInt64Array, buckets: usize) -> Vec<Vec<u32>> {
-    let mut rows = vec![Vec::with_capacity(hashes.len() / buckets + 1); buckets];
-    for (row, hash) in (0u32..).zip(hashes.values()) {
-        rows[((u128::from(*hash) * buckets as u128) >> 64) as usize].push(row);
-    }
-    rows
-}
-
-fn to_ipc(batch: &RecordBatch) -> Result<Vec<u8>> {
-    let mut writer = StreamWriter::try_new(Vec::new(), &batch.schema())?;
-    writer.write(batch)?;
-    writer.finish()?;
-    Ok(writer.into_inner()?)
-}
-
-/// Views keep the buffers alive that they were cut from, and each slice counts as all of them; spooled text and bytes are
-/// plain.
-fn plain_schema(schema: SchemaRef) -> SchemaRef {
-    let field = |field: &Arc<Field>| match field.data_type() {
-        DataType::Utf8View => Arc::new(field.as_ref().clone().with_data_type(DataType::LargeUtf8)),
-        DataType::BinaryView => Arc::new(field.as_ref().clone().with_data_type(DataType::LargeBinary)),
-        _ => field.clone(),
-    };
-    Arc::new(Schema::new_with_metadata(
-        schema.fields().iter().map(field).collect::<Fields>(),
-        schema.metadata().clone(),
-    ))
-}
-
-/// The batch in the plain schema.
-fn compact(batch: &RecordBatch) -> Result<RecordBatch> {
-    let schema = plain_schema(batch.schema());
-    let columns = batch.columns().iter().zip(schema.fields()).map(|(column, field)| {
-        let same = column.data_type() == field.data_type();
-        if same { Ok(column.clone()) } else { cast(column, field.data_type()) }
-    });
-    Ok(RecordBatch::try_new(schema.clone(), columns.collect::<Result<Vec<ArrayRef>, _>>()?)?)
+/// Buckets are ranges of the hash.
+fn bucket_of(hash: u64, buckets: usize) -> usize {
+    ((u128::from(hash) * buckets as u128) >> 64) as usize
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use datafusion::arrow::array::{AsArray, Int64Array, StringViewArray};
+    use datafusion::arrow::array::{ArrayRef, AsArray, Int64Array, StringViewArray};
+    use datafusion::arrow::datatypes::{DataType, Field, Schema};
 
     fn batch(hashes: Vec<u64>) -> RecordBatch {
         let texts: Vec<String> = hashes.iter().map(|h| format!("a text longer than a view holds inline {h}")).collect();
@@ -234,34 +215,37 @@ mod tests {
         RecordBatch::try_new(Arc::new(schema), columns).unwrap()
     }
 
-    fn ids(limit: usize, group_bytes: u64) -> (usize, Vec<i64>) {
+    fn ids(limit: usize, group_bytes: u64, shares: usize) -> (usize, Vec<i64>) {
         let schema = batch(vec![]).schema();
         let runtime = Arc::new(RuntimeEnv::default());
         let mut spool = Spool::new(runtime, Arc::default(), BySide::new(schema.clone(), schema), "#hash", limit, 8);
-        for i in 0..100u64 {
+        for i in 0..2000u64 {
             let hashes = (0..50).map(|j| (i * 50 + j).wrapping_mul(0x9e37_79b9_7f4a_7c15)).collect();
             spool.push(if i % 2 == 0 { Side::Source } else { Side::Target }, batch(hashes)).unwrap();
         }
-        let mut groups = spool.into_groups(group_bytes).unwrap();
-        let (mut count, mut ids) = (0, Vec::new());
-        while let Some(group) = groups.next_group().unwrap() {
-            count += 1;
-            for batch in group.source.iter().chain(&group.target) {
+        let groups = spool.into_groups(group_bytes, shares).unwrap();
+        let mut ids = Vec::new();
+        for group in &groups {
+            for batch in Side::BOTH.into_iter().flat_map(|side| group.rows(side).unwrap()) {
+                let hashes: &UInt64Array = batch.column(0).as_primitive();
+                assert!(hashes.values().iter().all(|hash| group.buckets.contains(&bucket_of(*hash, 8))));
                 let column: &Int64Array = batch.column(1).as_primitive();
                 ids.extend(column.values());
             }
         }
         ids.sort_unstable();
-        (count, ids)
+        (groups.len(), ids)
     }
 
     #[test]
     fn every_row_comes_back_from_memory_and_from_disk() {
-        let (one, in_memory) = ids(usize::MAX, u64::MAX);
-        let (many, on_disk) = ids(100_000, 100_000);
-        assert_eq!(one, 1);
+        let (one, in_memory) = ids(usize::MAX, u64::MAX, 1);
+        let (few, shared) = ids(usize::MAX, u64::MAX, 3);
+        let (many, on_disk) = ids(1_000_000, 1_000_000, 1);
+        assert_eq!((one, few), (1, 3));
         assert!(many > 1, "{many} groups");
-        assert_eq!(in_memory.len(), 5000);
+        assert_eq!(in_memory.len(), 100_000);
         assert_eq!(in_memory, on_disk);
+        assert_eq!(in_memory, shared);
     }
 }

@@ -134,7 +134,7 @@ impl TableProvider for Comparison {
         let schema = Arc::new(self.schema.project(&columns)?);
         let (assembler, picked) = (self.assembler.clone(), columns.clone());
         let make = move |batch: &RecordBatch| Ok(assembler.assemble(batch)?.project(&picked)?);
-        let emit = Emit { schema: schema.clone(), make: Arc::new(make) };
+        let emit = Emit { schema: schema.clone(), make: Arc::new(make), arrange: None };
         let strategy = choose(&self.plan, self.engine.wish(None, false)).strategy;
         let operator: Arc<dyn ExecutionPlan> = Arc::new(self.engine.operator(&self.plan, strategy, false, emit).await?);
         let Some(first) = &self.first else { return Ok(operator) };

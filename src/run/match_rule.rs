@@ -7,9 +7,9 @@ use datafusion::physical_plan::ExecutionPlan;
 use futures::TryStreamExt;
 use tokio::sync::mpsc;
 
-use crate::divergence::{Assembler, Unsorted, Written, assemble_schema_differences, write_sorted};
+use crate::divergence::{Assembler, Found, Written, assemble_schema_differences, write_sorted};
 use crate::engine::classified::Counts;
-use crate::engine::{Choice, Emit, spilled_bytes};
+use crate::engine::{Choice, Emit, Make, ReconcileExec, spilled_bytes};
 use crate::error::{Error, ErrorKind, Result};
 use crate::project::model::{Allow, Rule, RuleKind};
 use crate::rule::plan::MatchPlan;
@@ -25,21 +25,23 @@ impl Execution<'_> {
         let assembler = Arc::new(Assembler::new(self.run_id, plan.clone()));
         let output = self.output.map(|output| output.rule(&rule.name));
         let first = assemble_schema_differences(self.run_id, &rule.name, &assembler.schema.schema, &plan.schema)?;
-        let (sorted_in, batches) = mpsc::channel(2);
-        let found = Unsorted {
+        let choice = planned.choice(self.engine, self.strategy, self.exact).await?.ok_or_else(no_choice)?;
+        tracing::info!(rule = rule.name, strategy = choice.strategy.as_str(), why = choice.why, "planned");
+        let operator = self.engine.operator(plan, choice.strategy, self.exact, emit(assembler.clone())).await?;
+        let (sender, batches) = mpsc::channel(2);
+        let found = Found {
             table: assembler.schema.schema.clone(),
             sortable: assembler.sortable.clone(),
             order: assembler.order.clone(),
             first,
             batches,
+            in_order: operator.in_order(),
         };
         let write = write_sorted(&self.engine.ctx, found, output.as_ref(), self.limit);
-        let choice = planned.choice(self.engine, self.strategy, self.exact).await?.ok_or_else(no_choice)?;
-        tracing::info!(rule = rule.name, strategy = choice.strategy.as_str(), why = choice.why, "planned");
-        let compare = self.compare(plan, &choice, assembler.clone(), sorted_in);
+        let compare = self.compare(&operator, &choice, sender);
         let ((counts, mut work), written) = tokio::try_join!(compare, write)?;
         self.check_written(&counts, &written, plan)?;
-        work.spilled_bytes += spilled_bytes(written.sort.as_ref());
+        work.spilled_bytes += written.sort.as_deref().map_or(0, spilled_bytes);
         let (mut outcome, allow) = decide(rule, &counts.rows, &plan.schema);
         let mut notes = plan.notes.clone();
         notes.extend(assembler.schema.notes.iter().cloned());
@@ -87,12 +89,10 @@ impl Execution<'_> {
     /// counts are proven, so that a table is never completed for a run that fails.
     async fn compare(
         &self,
-        plan: &Arc<MatchPlan>,
+        operator: &ReconcileExec,
         choice: &Choice,
-        assembler: Arc<Assembler>,
         out: mpsc::Sender<Result<RecordBatch>>,
     ) -> Result<(Counts, Work)> {
-        let operator = self.engine.operator(plan, choice.strategy, self.exact, emit(assembler)).await?;
         let mut divergences = operator.execute(0, self.engine.ctx.task_ctx())?;
         while let Some(batch) = divergences.try_next().await? {
             if out.send(Ok(batch)).await.is_err() {
@@ -105,7 +105,7 @@ impl Execution<'_> {
             estimated_rows: source.rows.zip(target.rows).map(|(source, target)| source + target),
             // Rows that a strategy read again, because the first one did not come to the end, count once.
             rows_read: operator.scanned_rows().max(counts.rows.source + counts.rows.target),
-            spilled_bytes: spilled_bytes(&operator),
+            spilled_bytes: spilled_bytes(operator),
             ..Work::default()
         };
         Ok((counts, work))
@@ -154,7 +154,11 @@ pub fn note_on_coverage(coverage: &Coverage) -> String {
 
 /// What disagrees becomes batches of the divergence table.
 pub fn emit(assembler: Arc<Assembler>) -> Emit {
-    Emit { schema: assembler.sortable.clone(), make: Arc::new(move |batch| assembler.assemble(batch)) }
+    let arrange = assembler.by_key.then(|| {
+        let assembler = assembler.clone();
+        Arc::new(move |batch: &RecordBatch| assembler.arrange(batch)) as Make
+    });
+    Emit { schema: assembler.sortable.clone(), arrange, make: Arc::new(move |batch| assembler.assemble(batch)) }
 }
 
 /// Why the strategy that came to the end is the one.

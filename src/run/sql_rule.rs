@@ -12,7 +12,7 @@ use futures::TryStreamExt;
 use minijinja::context;
 use tokio::sync::mpsc;
 
-use crate::divergence::{DivergenceSchema, Unsorted, assemble_query, write_sorted};
+use crate::divergence::{DivergenceSchema, Found, assemble_query, write_sorted};
 use crate::engine::{scanned_rows, spilled_bytes, unverified};
 use crate::error::{Error, ErrorKind, Result};
 use crate::project::model::SqlRule;
@@ -74,7 +74,8 @@ impl Execution<'_> {
             .cloned()
             .collect();
         let table = schema.schema.clone();
-        let found = Unsorted { table: table.clone(), sortable: table, order, first: None, batches };
+        let found =
+            Found { table: table.clone(), sortable: table, order, first: None, batches, in_order: Arc::default() };
         let write = write_sorted(&self.engine.ctx, found, output.as_ref(), self.limit);
         let ((rule_violation, stopped), written) = tokio::try_join!(produce, write)?;
         let rows = RowCounts { rule_violation, ..RowCounts::default() };
@@ -98,7 +99,7 @@ impl Execution<'_> {
             why: QUERY.into(),
             work: Work {
                 rows_read: scanned_rows(query.as_ref()),
-                spilled_bytes: spilled_bytes(query.as_ref()) + spilled_bytes(written.sort.as_ref()),
+                spilled_bytes: spilled_bytes(query.as_ref()) + written.sort.as_deref().map_or(0, spilled_bytes),
                 ..Work::default()
             },
             severity: rule.severity,

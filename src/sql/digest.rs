@@ -19,12 +19,48 @@ pub fn key_hashes(columns: &[ArrayRef], rows: usize) -> Result<Vec<u64>> {
 
 /// 32 hexadecimal digits that identify `parts`, in this order; a part that is longer or shorter is another one.
 pub fn digest_id(parts: &[&[u8]]) -> String {
-    let mut bytes = Vec::with_capacity(parts.iter().map(|part| part.len() + 8).sum());
-    for part in parts {
-        bytes.extend_from_slice(&(part.len() as u64).to_le_bytes());
-        bytes.extend_from_slice(part);
+    IdBytes::beginning(parts).id()
+}
+
+/// The parts of an id, one after the other, each behind its length.
+#[derive(Default)]
+pub struct IdBytes {
+    bytes: Vec<u8>,
+    beginning: usize,
+}
+
+impl IdBytes {
+    pub fn push(&mut self, part: &[u8]) {
+        self.bytes.extend_from_slice(&(part.len() as u64).to_le_bytes());
+        self.bytes.extend_from_slice(part);
     }
-    format!("{:032x}", xxh3_128(&bytes))
+
+    /// Ids of these first parts, then of others.
+    pub fn beginning(parts: &[&[u8]]) -> Self {
+        let mut bytes = Self::default();
+        parts.iter().for_each(|part| bytes.push(part));
+        bytes.beginning = bytes.bytes.len();
+        bytes
+    }
+
+    /// Takes away what was pushed behind the beginning.
+    pub fn begin_again(&mut self) {
+        self.bytes.truncate(self.beginning);
+    }
+
+    pub fn id(&self) -> String {
+        let mut text = String::with_capacity(32);
+        self.write_id(&mut text);
+        text
+    }
+
+    /// The id's digits, behind what stands in `text`.
+    pub fn write_id(&self, text: &mut String) {
+        let digest = xxh3_128(&self.bytes);
+        text.extend(
+            (0..32u32).rev().map(|digit| char::from(b"0123456789abcdef"[(digest >> (4 * digit)) as usize & 15])),
+        );
+    }
 }
 
 fn hash_rows<H>(columns: &[ArrayRef], rows: usize, hash: impl Fn(&[u8]) -> H) -> Result<Vec<H>> {

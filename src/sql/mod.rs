@@ -24,7 +24,7 @@ use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
 use datafusion::prelude::SessionContext;
 
 pub use self::common::check_common;
-pub use self::digest::{digest_id, key_hashes, row_digests};
+pub use self::digest::{IdBytes, digest_id, key_hashes, row_digests};
 pub use self::encode::{Mode, Rows, check_encodable, encode_rows};
 pub use self::normal::canonical;
 pub use self::row_digest::digest_array;

@@ -45,6 +45,8 @@ pub struct Found {
     pub ids: Vec<(String, String, String)>,
     /// The compared columns of each side as they were written, in each side's own type; in the order of `ids`.
     pub own: Vec<[Vec<Value>; 2]>,
+    /// The ids as they stand in the table, which is sorted.
+    pub in_table: Vec<String>,
     pub outcome: &'static str,
 }
 
@@ -247,5 +249,5 @@ fn found(case: &Case, report: &RuleReport, table: &RecordBatch) -> Found {
     };
     assert!(report.schema.is_empty(), "{:?}\n{case:?}", report.schema);
     let (ids, own) = rows.into_iter().map(|row| (row.0, row.1)).unzip();
-    Found { verdict, ids, own, outcome: report.outcome.as_str() }
+    Found { verdict, ids, own, in_table: id, outcome: report.outcome.as_str() }
 }
