@@ -2,6 +2,7 @@
 //!
 //! `engine` knows plans and batches; it does not know YAML, outputs or terminals.
 
+mod agreed;
 mod budget;
 mod bytes;
 mod cache;
@@ -20,8 +21,10 @@ mod params;
 mod planner;
 mod reconcile;
 mod remembered;
+mod residue;
 mod segments;
 mod session;
+mod since;
 mod spool;
 mod suspects;
 mod tasks;

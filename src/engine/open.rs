@@ -63,14 +63,9 @@ impl Open {
         Scanned {
             tally,
             open: (passed.source.rows + passed.target.rows > 0).then_some((self.spool, passed)),
-            suspects: None,
-            files: None,
             repeated_keys,
-            spilled_bytes: 0,
-            equal: 0,
-            stopped: None,
             strategy: Strategy::Merge,
-            why: None,
+            ..Scanned::default()
         }
     }
 }

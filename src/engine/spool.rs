@@ -99,6 +99,17 @@ impl Spool {
         Ok(())
     }
 
+    pub fn schema(&self, side: Side) -> &SchemaRef {
+        &self.sides.get(side).schema
+    }
+
+    /// All rows, where none had to go to disk.
+    pub fn in_memory(&self) -> Option<BySide<&[RecordBatch]>> {
+        let rows = self.sides.as_ref();
+        let on_disk = rows.source.file.is_some() || rows.target.file.is_some();
+        (!on_disk).then(|| rows.map(|rows| rows.pending.as_slice()))
+    }
+
     /// The rows in groups that fit together into about `bytes`; every key is whole in one group.
     pub fn into_groups(mut self, bytes: u64) -> Result<Groups> {
         let on_disk = Side::BOTH.iter().any(|side| self.sides.get(*side).file.is_some());
