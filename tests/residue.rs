@@ -65,6 +65,23 @@ fn only_new_files_are_read() {
     assert_eq!(agrees(&tieout, &[]).1, "9 files are remembered with what they left over; none is new");
 }
 
+/// `--explain` tells it before.
+#[test]
+fn it_is_explained() {
+    let tieout = project("", "");
+    let explained = |args: &[&str]| {
+        let args = ["run", "--explain", "--format", "json", "--cache", "cache"].iter().chain(args);
+        tieout.run(args).exits(0).rule("r")["why"].as_str().unwrap().to_string()
+    };
+    assert_eq!(explained(&[]), NOT_USED);
+    agrees(&tieout, &[]);
+    assert_eq!(explained(&[]), NONE_NEW);
+    csv(&tieout, "t/new.csv", [(900, 1)]);
+    assert_eq!(explained(&[]), ONE_NEW);
+    assert_eq!(explained(&["--strategy", "join"]), "asked for by --strategy");
+    assert!(!explained(&["--guarantee", "exact"]).contains("remembered"));
+}
+
 /// What a new row does to rows that were left over, or that had cancelled.
 #[test]
 fn new_rows_meet_old_ones() {

@@ -14,7 +14,6 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::dataset::Opened;
-use crate::engine::Engine;
 use crate::engine::cache::{Cache, Name};
 use crate::engine::catalog::table_name;
 use crate::engine::digests::Digests;
@@ -22,6 +21,7 @@ use crate::engine::reconcile::Comparison;
 use crate::engine::residue::{Residue, Sets, Shelf};
 use crate::engine::suspects::{Known, Suspects};
 use crate::engine::tasks::{collect_digests, worker_failed};
+use crate::engine::{Engine, Strategy, since};
 use crate::error::{Error, ErrorKind, Result};
 use crate::rule::plan::MatchPlan;
 use crate::rule::sql::digested_sql;
@@ -39,6 +39,18 @@ pub struct Remembered {
     pub(super) shelf: Shelf,
     /// What the files that are neither known nor new left over.
     pub(super) residue: Option<Arc<Residue>>,
+}
+
+/// What is looked for in a cache.
+struct Sought {
+    opened: BySide<Arc<Opened>>,
+    names: BySide<Vec<Option<Name>>>,
+    statement: Name,
+    shelf: Shelf,
+}
+
+fn sets(names: &BySide<Vec<Option<Name>>>) -> Sets {
+    names.as_ref().map(|names| names.iter().flatten().cloned().collect())
 }
 
 /// The files of one side.
@@ -94,22 +106,13 @@ impl Engine {
         cache: &Arc<Cache>,
         by_residue: bool,
     ) -> Result<Option<(Remembered, BySide<Arc<dyn ExecutionPlan>>)>> {
-        let BySide { source: Some(s_opened), target: Some(t_opened) } =
-            plan.sides.as_ref().map(|side| side.opened.clone())
-        else {
-            return Ok(None);
-        };
-        let (s_names, s_statement) = self.names(plan, Side::Source, &s_opened).await?;
-        let (t_names, t_statement) = self.names(plan, Side::Target, &t_opened).await?;
-        let statement = Name::of_parts(&["residue 1", &s_statement, &t_statement]);
-        let named = |names: &Vec<Option<Name>>| names.iter().flatten().cloned().collect();
-        let sets = Sets::new(named(&s_names), named(&t_names));
-        let none_named = sets.source.is_empty() && sets.target.is_empty();
-        let shelf = if none_named { Shelf::default() } else { cache.shelf(&statement).await };
+        let Some(Sought { opened, names, statement, shelf }) = self.sought(plan, cache).await? else { return Ok(None) };
         let residue = match by_residue {
-            true => cache.residue(&statement, &shelf, &sets, &self.ctx.runtime_env()).await.map(Arc::new),
+            true => cache.residue(&statement, &shelf, &sets(&names), &self.ctx.runtime_env()).await.map(Arc::new),
             false => None,
         };
+        let (BySide { source: s_opened, target: t_opened }, BySide { source: s_names, target: t_names }) =
+            (opened, names);
         let of_side =
             async |side, opened, names| self.files(plan, cache, side, opened, names, residue.as_deref()).await;
         let Some((s_files, s_input)) = of_side(Side::Source, s_opened, s_names).await? else { return Ok(None) };
@@ -118,6 +121,33 @@ impl Engine {
         let context = self.apart(1).task_ctx();
         let remembered = Remembered { cache: cache.clone(), sides, context, statement, shelf, residue };
         Ok(Some((remembered, BySide::new(s_input, t_input))))
+    }
+
+    /// Under which names files are kept, and what is there of their residues. None: a side is not made of files alone.
+    async fn sought(&self, plan: &MatchPlan, cache: &Cache) -> Result<Option<Sought>> {
+        let BySide { source: Some(source), target: Some(target) } = plan.sides.as_ref().map(|side| side.opened.clone())
+        else {
+            return Ok(None);
+        };
+        let (s_names, s_statement) = self.names(plan, Side::Source, &source).await?;
+        let (t_names, t_statement) = self.names(plan, Side::Target, &target).await?;
+        let (opened, names) = (BySide::new(source, target), BySide::new(s_names, t_names));
+        let statement = Name::of_parts(&["residue 1", &s_statement, &t_statement]);
+        let shelf = match names.source.iter().chain(&names.target).any(Option::is_some) {
+            true => cache.shelf(&statement).await,
+            false => Shelf::default(),
+        };
+        Ok(Some(Sought { opened, names, statement, shelf }))
+    }
+
+    /// What a run would say of files that are remembered by what they left over; None: it would not use that.
+    pub async fn foreseen(&self, plan: &MatchPlan, strategy: Strategy) -> Result<Option<String>> {
+        let (Strategy::Digest, Some(cache)) = (strategy, &self.cache) else { return Ok(None) };
+        let Some(sought) = self.sought(plan, cache).await? else { return Ok(None) };
+        let Some(files) = sought.shelf.most(&sets(&sought.names)) else { return Ok(None) };
+        let all = sought.names.source.len() + sought.names.target.len();
+        let old = files.source.len() + files.target.len();
+        Ok(Some(since::why(old, all - old)))
     }
 
     /// In which a partition stays what it is.

@@ -77,6 +77,20 @@ pub fn reservation(runtime: &RuntimeEnv) -> MemoryReservation {
     MemoryConsumer::new("what is left over").register(&runtime.memory_pool)
 }
 
+impl Shelf {
+    /// Those of which all files are among these; those of the most files last.
+    fn fitting(&self, files: &Sets) -> Vec<&(ObjectMeta, Head)> {
+        let mut fit: Vec<_> = self.0.iter().filter(|(_, head)| within(&head.files, files)).collect();
+        fit.sort_by_key(|(_, head)| file_count(&head.files));
+        fit
+    }
+
+    /// The most files that something is kept of, all among these.
+    pub fn most(&self, files: &Sets) -> Option<&Sets> {
+        self.fitting(files).last().map(|(_, head)| &head.files)
+    }
+}
+
 fn torn(why: &str) -> Error {
     Error::new(ErrorKind::Data, why.to_string())
 }

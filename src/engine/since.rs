@@ -363,7 +363,8 @@ impl Comparison {
     }
 }
 
-fn why(old: usize, new: usize) -> String {
+/// `old`: files that are known by what they left over; `new`: the others.
+pub fn why(old: usize, new: usize) -> String {
     let files = |count: usize| if count == 1 { "1 file is".to_string() } else { format!("{count} files are") };
     let new = match new {
         0 => "none is new".to_string(),
