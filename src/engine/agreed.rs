@@ -1,6 +1,8 @@
 //! The key hashes whose rows agreed, as a set of their first 48 bits: 4 bytes each. It may hold more than was put in, by
 //! chance (one in 2^48 for each that was), never less.
 
+use bytes::Bytes;
+
 use crate::error::{Error, ErrorKind, Result};
 
 /// By the first 16 bits.
@@ -10,8 +12,8 @@ const BUCKETS: usize = 1 << 16;
 pub struct Agreed {
     /// Where each bucket ends in `rests`; empty if there is nothing in any.
     ends: Vec<u32>,
-    /// The 32 bits that follow, by bucket, in order.
-    rests: Vec<u32>,
+    /// The 32 bits that follow, by bucket, in order; little endian, as they are stored.
+    rests: Bytes,
 }
 
 /// Hashes in order, as one partition gives them.
@@ -19,8 +21,11 @@ pub struct Agreed {
 pub struct Part {
     /// How many of a bucket.
     runs: Vec<(u16, u32)>,
-    rests: Vec<u32>,
+    last: u32,
+    rests: Vec<u8>,
 }
+
+type Rest = [u8; Agreed::WIDTH];
 
 fn place(hash: u64) -> (u16, u32) {
     ((hash >> 48) as u16, (hash >> 16) as u32)
@@ -31,11 +36,12 @@ impl Part {
     pub fn push(&mut self, hash: u64) {
         let (bucket, rest) = place(hash);
         match self.runs.last_mut() {
-            Some((last, _)) if *last == bucket && self.rests.last() == Some(&rest) => return,
+            Some((last, _)) if *last == bucket && self.last == rest => return,
             Some((last, count)) if *last == bucket => *count += 1,
             _ => self.runs.push((bucket, 1)),
         }
-        self.rests.push(rest);
+        self.last = rest;
+        self.rests.extend_from_slice(&rest.to_le_bytes());
     }
 }
 
@@ -53,47 +59,49 @@ impl Agreed {
         Self::new(&counts, rests)
     }
 
-    fn new(counts: &[u32], rests: Vec<u32>) -> Self {
+    fn new(counts: &[u32], rests: Vec<u8>) -> Self {
         let ends = counts.iter().scan(0, |end, count| {
             *end += count;
             Some(*end)
         });
-        Self { ends: ends.collect(), rests }
+        Self { ends: ends.collect(), rests: rests.into() }
     }
 
     pub fn len(&self) -> usize {
-        self.rests.len()
+        self.rests.len() / Self::WIDTH
     }
 
-    fn bucket(&self, bucket: usize) -> &[u32] {
+    fn bucket(&self, bucket: usize) -> &[Rest] {
         let end = |bucket: usize| self.ends.get(bucket).map_or(0, |end| *end as usize);
         let start = bucket.checked_sub(1).map_or(0, end);
-        &self.rests[start..end(bucket)]
+        &self.rests.as_chunks().0[start..end(bucket)]
     }
 
     pub fn may_contain(&self, hash: u64) -> bool {
         let (bucket, rest) = place(hash);
-        self.bucket(usize::from(bucket)).binary_search(&rest).is_ok()
+        self.bucket(usize::from(bucket)).binary_search_by_key(&rest, |rest| u32::from_le_bytes(*rest)).is_ok()
     }
 
     /// With some more, which are in order.
     pub fn with(&self, more: &[u64]) -> Self {
         let mut counts = Vec::with_capacity(BUCKETS);
-        let mut rests = Vec::with_capacity(self.rests.len() + more.len());
+        let mut rests = Vec::with_capacity(self.rests.len() + more.len() * Self::WIDTH);
         let mut more = more.iter().map(|hash| place(*hash)).peekable();
         for bucket in 0..BUCKETS {
             let before = rests.len();
             let mut own = self.bucket(bucket);
+            let mut last = None;
             while let Some((_, rest)) = more.next_if(|(place, _)| usize::from(*place) == bucket) {
-                let (less, others) = own.split_at(own.partition_point(|own| *own < rest));
-                rests.extend_from_slice(less);
-                own = others.strip_prefix(&[rest]).unwrap_or(others);
-                if rests.len() == before || rests.last() != Some(&rest) {
-                    rests.push(rest);
+                let (less, others) = own.split_at(own.partition_point(|own| u32::from_le_bytes(*own) < rest));
+                rests.extend_from_slice(less.as_flattened());
+                own = others.strip_prefix(&[rest.to_le_bytes()]).unwrap_or(others);
+                if last != Some(rest) {
+                    rests.extend_from_slice(&rest.to_le_bytes());
                 }
+                last = Some(rest);
             }
-            rests.extend_from_slice(own);
-            counts.push((rests.len() - before) as u32);
+            rests.extend_from_slice(own.as_flattened());
+            counts.push(((rests.len() - before) / Self::WIDTH) as u32);
         }
         Self::new(&counts, rests)
     }
@@ -103,22 +111,23 @@ impl Agreed {
         u32::try_from(hashes).ok().map(|hashes| (BUCKETS as u64 + u64::from(hashes)) * Self::WIDTH as u64)
     }
 
-    /// The ends of the buckets, then what follows the first 16 bits of each: little endian.
-    pub fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity((BUCKETS + self.rests.len()) * Self::WIDTH);
+    /// The ends of the buckets; and what follows the first 16 bits of each hash. Little endian.
+    pub fn to_bytes(&self) -> [Bytes; 2] {
         let ends = (0..BUCKETS).map(|bucket| self.ends.get(bucket).copied().unwrap_or(0));
-        ends.for_each(|end| bytes.extend_from_slice(&end.to_le_bytes()));
-        self.rests.iter().for_each(|rest| bytes.extend_from_slice(&rest.to_le_bytes()));
-        bytes
+        let ends: Vec<u8> = ends.flat_map(u32::to_le_bytes).collect();
+        [ends.into(), self.rests.clone()]
     }
 
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
-        let words = |bytes: &[u8]| bytes.as_chunks::<4>().0.iter().map(|word| u32::from_le_bytes(*word)).collect();
+    /// Of both, one after the other.
+    pub fn from_bytes(mut bytes: Bytes) -> Result<Self> {
         let wrong = || Error::new(ErrorKind::Data, "its hashes are out of order");
-        let (ends, rests) = bytes.split_at_checked(BUCKETS * Self::WIDTH).ok_or_else(wrong)?;
-        let (ends, rests): (Vec<u32>, Vec<u32>) = (words(ends), words(rests));
-        match ends.is_sorted() && ends.last().map(|end| *end as usize) == Some(rests.len()) {
-            true => Ok(Self { ends, rests }),
+        if bytes.len() < BUCKETS * Self::WIDTH {
+            return Err(wrong());
+        }
+        let ends = bytes.split_to(BUCKETS * Self::WIDTH);
+        let ends: Vec<u32> = ends.as_chunks().0.iter().map(|end| u32::from_le_bytes(*end)).collect();
+        match ends.is_sorted() && ends.last().map(|end| *end as usize * Self::WIDTH) == Some(bytes.len()) {
+            true => Ok(Self { ends, rests: bytes }),
             false => Err(wrong()),
         }
     }
@@ -156,8 +165,9 @@ mod tests {
         #[test]
         fn holds_what_was_put_in_and_nothing_with_other_prefixes(a in hashes(), b in hashes(), asked in hashes()) {
             let both = agreed(&a).with(&b);
-            let read = Agreed::from_bytes(&both.to_bytes()).unwrap();
-            prop_assert_eq!(Agreed::bytes_of(both.len() as u64), Some(both.to_bytes().len() as u64));
+            let bytes = both.to_bytes().concat();
+            prop_assert_eq!(Agreed::bytes_of(both.len() as u64), Some(bytes.len() as u64));
+            let read = Agreed::from_bytes(bytes.into()).unwrap();
             for hash in asked.iter().chain(&a).chain(&b) {
                 let prefix = |other: &&u64| **other >> 16 == hash >> 16;
                 let inside = a.iter().chain(&b).any(|other| prefix(&other));
@@ -174,12 +184,13 @@ mod tests {
 
     #[test]
     fn what_is_out_of_order_is_refused() {
-        let bytes = agreed(&[1 << 16, 2 << 48]).to_bytes();
-        assert!(Agreed::from_bytes(&bytes[..bytes.len() - 4]).is_err());
-        assert!(Agreed::from_bytes(&bytes[..100]).is_err());
+        let bytes = agreed(&[1 << 16, 2 << 48]).to_bytes().concat();
+        let read = |bytes: &[u8]| Agreed::from_bytes(Bytes::copy_from_slice(bytes));
+        assert!(read(&bytes).is_ok());
+        assert!(read(&bytes[..bytes.len() - 4]).is_err() && read(&bytes[..100]).is_err());
         let mut wild = bytes.clone();
         wild[3] = 255;
-        assert!(Agreed::from_bytes(&wild).is_err());
+        assert!(read(&wild).is_err());
         assert!(!Agreed::default().may_contain(0));
     }
 }

@@ -140,7 +140,7 @@ impl Head {
             return Err(torn("its head is another's, or torn"));
         }
         let (numbers, names) = (&head[MAGIC.len() + NAME..FIXED], &head[FIXED..]);
-        let mut names = names.as_chunks::<NAME>().0.iter().map(|name| Name::of_digits(name));
+        let mut names = names.as_chunks::<NAME>().0.iter().map(Name::of_digits);
         let (of_source, of_target) = (number(numbers, 0) as usize, number(numbers, 1) as usize);
         let mut files = |count| names.by_ref().take(count).collect::<Option<BTreeSet<Name>>>();
         let files = files(of_source).zip(files(of_target)).ok_or_else(|| torn("its files have no names"))?;
@@ -261,7 +261,7 @@ impl Cache {
             if checked[end..] != xxh3_128(&checked[..end]).to_le_bytes() {
                 return Err(torn("it is torn"));
             }
-            Agreed::from_bytes(&checked[start..of_source])
+            Agreed::from_bytes(checked.slice(start..of_source))
         });
         let agreed = agreed.await.map_err(crate::engine::tasks::worker_failed)??;
         let rows = BySide::new(rows(bytes.slice(of_source..of_target))?, rows(bytes.slice(of_target..end))?);
@@ -301,9 +301,10 @@ impl Cache {
         let mut writer = BufWriter::new(self.store.clone(), path);
         let mut hash = Xxh3::new();
         let failed = |error: object_store::Error| Error::new(ErrorKind::Output, error.to_string());
-        for piece in [head, residue.agreed.to_bytes(), rows.source, rows.target] {
+        let [ends, rests] = residue.agreed.to_bytes();
+        for piece in [head.into(), ends, rests, rows.source.into(), rows.target.into()] {
             hash.update(&piece);
-            writer.put(Bytes::from(piece)).await.map_err(failed)?;
+            writer.put(piece).await.map_err(failed)?;
         }
         writer.put(Bytes::from(hash.digest128().to_le_bytes().to_vec())).await.map_err(failed)?;
         // Only now the object is there, whole.

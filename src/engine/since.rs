@@ -347,8 +347,8 @@ impl Comparison {
         let bytes = all().map(RecordBatch::get_array_memory_size).sum::<usize>();
         let reservation = reservation(&self.engine.ctx.runtime_env());
         let many = count > FEW && count > (tally.source.rows + tally.target.rows) / SHARE;
-        // As they are, and as they are written.
-        let whole = bytes.saturating_add(agreed.len() * Agreed::WIDTH).saturating_mul(2);
+        // Rows as they are, and as they are written.
+        let whole = bytes.saturating_mul(2).saturating_add(agreed.len() * Agreed::WIDTH);
         if many || bytes > MOST_BYTES || reservation.try_grow(whole).is_err() {
             tracing::debug!(rule = self.plan.rule, rows = count, bytes, "too much is left over to be remembered");
             return None;
