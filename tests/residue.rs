@@ -290,6 +290,25 @@ fn runs_that_leave_nothing() {
     assert_eq!(residues(&tieout).len(), 1);
 }
 
+/// Where new files tell many old keys again, all files are compared by their digests.
+#[test]
+fn many_keys_that_come_again() {
+    let tieout = Tieout::new();
+    for side in ["s", "t"] {
+        csv(&tieout, &format!("{side}/a.csv"), (0..30_000).map(|id| (id, id % 5)));
+    }
+    tieout
+        .file("tieout.yaml", "datasets:\n  s: {csv: s}\n  t: {csv: t}\nrules:\n  r: {source: s, target: t, key: id}\n");
+    why(&tieout, &[]);
+    csv(&tieout, "s/b.csv", (0..9_000).map(|id| (id, id % 4)));
+    assert!(why(&tieout, &[]).contains("left over"));
+    csv(&tieout, "t/b.csv", (0..12_000).map(|id| (id, id % 4)));
+    let args = ["run", "--format", "json"];
+    let cached = tieout.run(args.iter().chain(&["--cache", "cache"])).rule("r");
+    assert_eq!(cached["rows"], tieout.run(args.iter().chain(&["--strategy", "join"])).rule("r")["rows"]);
+    assert_eq!((cached["rows"]["duplicate_key"].as_u64(), cached["why"].as_str()), (Some(3000), Some(NOT_USED)));
+}
+
 /// Where most rows differ, what is left over would be most of them: it is not kept.
 #[test]
 fn too_much_is_not_kept() {

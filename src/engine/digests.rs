@@ -296,15 +296,19 @@ fn walk_partition<T: Default>(
     };
     let (source, target) = (load(&sides.source)?, load(&sides.target)?);
     let mut found = T::default();
-    let (mut s, mut t) = (source.as_slice(), target.as_slice());
-    while let Some(hash) = [s.first(), t.first()].into_iter().flatten().map(|entry| entry[0]).min() {
-        let (s_group, s_rest) = s.split_at(group_end(s, hash));
-        let (t_group, t_rest) = t.split_at(group_end(t, hash));
-        visit(&mut found, Group { hash, source: s_group, target: t_group });
-        (s, t) = (s_rest, t_rest);
-    }
+    groups(&source, &target, |group| visit(&mut found, group));
     reservation.free();
     Ok(found)
+}
+
+/// Visits the groups of key hashes; the entries are in order.
+pub fn groups<'a>(mut source: &'a [Entry], mut target: &'a [Entry], mut visit: impl FnMut(Group<'a>)) {
+    while let Some(hash) = [source.first(), target.first()].into_iter().flatten().map(|entry| entry[0]).min() {
+        let (s_group, s_rest) = source.split_at(group_end(source, hash));
+        let (t_group, t_rest) = target.split_at(group_end(target, hash));
+        visit(Group { hash, source: s_group, target: t_group });
+        (source, target) = (s_rest, t_rest);
+    }
 }
 
 /// Groups are short: a walk finds their end sooner than a search.

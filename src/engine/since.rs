@@ -14,6 +14,7 @@ use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::common::cast::{as_fixed_size_binary_array, as_uint64_array};
 use datafusion::execution::TaskContext;
+use datafusion::execution::memory_pool::MemoryReservation;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::physical_plan::ExecutionPlan;
 use tokio::sync::Semaphore;
@@ -21,7 +22,7 @@ use tokio::task::JoinSet;
 
 use crate::engine::Strategy;
 use crate::engine::agreed::{Agreed, Part};
-use crate::engine::digests::{Digests, Entry, Found, Group, Tally, digest_of, walk};
+use crate::engine::digests::{Digests, ENTRY_BYTES, Entry, Found, Group, Tally, digest_of, groups, walk};
 use crate::engine::reconcile::{Comparison, DIGEST, HASH, Scanned, add_digests};
 use crate::engine::remembered::{Remembered, files_with_suspects};
 use crate::engine::residue::{Residue, reservation};
@@ -31,11 +32,12 @@ use crate::engine::tasks::worker_failed;
 use crate::error::{Error, ErrorKind, Result};
 use crate::side::{BySide, Side};
 
-/// What is left over is not kept if it is more than this part of all rows, and not a few;
+/// What may be left over is not kept if it is more than this part of all rows, and not a few; nor if it takes more bytes.
 const SHARE: u64 = 10;
 const FEW: u64 = 10_000;
-/// nor if it takes more bytes.
 const MOST_BYTES: usize = 256 << 20;
+/// About what is held of a key hash beside its rows.
+const HELD_BYTES: usize = 128;
 
 /// Digests of files, by number.
 type OfFiles = Vec<(usize, Digests)>;
@@ -137,9 +139,15 @@ pub fn compare_keeping(
 }
 
 impl Remembered {
-    /// The old rows of these key hashes, which must be the same on both sides. None: what is kept of a file cannot be had, or
-    /// is not what it was.
-    async fn old_rows(&self, residue: &Residue, hashes: &Arc<Suspects>, tasks: usize) -> Result<Option<OldRows>> {
+    /// The old rows of these key hashes, which must be the same on both sides. None: what is kept of a file cannot be had, is
+    /// not what it was, or does not fit in memory.
+    async fn old_rows(
+        &self,
+        residue: &Residue,
+        hashes: &Arc<Suspects>,
+        tasks: usize,
+        held: &MemoryReservation,
+    ) -> Result<Option<OldRows>> {
         let slots = Arc::new(Semaphore::new(tasks.max(1)));
         let mut loads = JoinSet::new();
         for side in Side::BOTH {
@@ -155,6 +163,9 @@ impl Remembered {
         let mut old = OldRows::new();
         while let Some(loaded) = loads.join_next().await {
             let Some((side, number, entries)) = loaded.map_err(worker_failed)? else { return Ok(None) };
+            if held.try_grow(entries.len() * ENTRY_BYTES).is_err() {
+                return Ok(None);
+            }
             for entry in entries {
                 let (rows, files) = old.entry(entry[0]).or_default().get_mut(side);
                 rows.push(entry);
@@ -212,9 +223,15 @@ impl Comparison {
         let spilled_bytes = files.source.iter().chain(&files.target).map(|(_, digests)| digests.spilled_bytes()).sum();
         let Some((files, mut news)) = self.news(residue.clone(), files).await? else { return Ok(None) };
         let mut old = OldRows::new();
+        // Of the old rows that are in question; where they are many, their digests are compared with all others.
+        let held = reservation(&self.engine.ctx.runtime_env());
         if !news.unsure.is_empty() {
+            let in_question = news.unsure.len();
+            if many(in_question as u64, residue.tally) || held.try_grow(in_question * HELD_BYTES).is_err() {
+                return Ok(None);
+            }
             let hashes = Arc::new(Suspects::exactly(news.unsure.iter().map(|unsure| unsure.hash).collect()));
-            match remembered.old_rows(residue, &hashes, self.engine.threads).await? {
+            match remembered.old_rows(residue, &hashes, self.engine.threads, &held).await? {
                 Some(found) => old = found,
                 None => return Ok(None),
             }
@@ -249,9 +266,9 @@ impl Comparison {
         let runtime = self.engine.ctx.runtime_env();
         let new_rows: u64 = files.source.iter().chain(&files.target).map(|(_, digests)| digests.tally.rows).sum();
         let reservation = reservation(&runtime);
-        // Of each row, the key hash, and who is unsure.
-        let bytes = usize::try_from(new_rows).unwrap_or(usize::MAX).saturating_mul(size_of::<Unsure>());
-        if reservation.try_grow(bytes).is_err() {
+        let new_rows = usize::try_from(new_rows).unwrap_or(usize::MAX).saturating_mul(size_of::<Unsure>());
+        let old_rows = residue.rows.source.iter().chain(&residue.rows.target).map(RecordBatch::num_rows).sum::<usize>();
+        if reservation.try_grow(new_rows.saturating_add(old_rows * HELD_BYTES)).is_err() {
             return Ok(None);
         }
         let mask = self.engine.hash_mask;
@@ -338,22 +355,18 @@ impl Comparison {
             Some(spool) => spool.in_memory()?,
             None => BySide::default(),
         };
-        let rows = match disagreeing(rows, self.engine.hash_mask) {
-            Ok(rows) => rows,
-            Err(error) => return Some(Err(error)),
-        };
-        let all = || rows.source.iter().chain(&rows.target);
-        let count = all().map(|batch| batch.num_rows() as u64).sum::<u64>();
+        let all = || rows.source.iter().chain(rows.target);
+        let count = all().map(RecordBatch::num_rows).sum::<usize>();
         let bytes = all().map(RecordBatch::get_array_memory_size).sum::<usize>();
         let reservation = reservation(&self.engine.ctx.runtime_env());
-        let many = count > FEW && count > (tally.source.rows + tally.target.rows) / SHARE;
         // Rows as they are, and as they are written.
-        let whole = bytes.saturating_mul(2).saturating_add(agreed.len() * Agreed::WIDTH);
-        if many || bytes > MOST_BYTES || reservation.try_grow(whole).is_err() {
+        let whole = 2 * bytes + count * ENTRY_BYTES + agreed.len() * Agreed::WIDTH;
+        if many(count as u64, tally) || bytes > MOST_BYTES || reservation.try_grow(whole).is_err() {
             tracing::debug!(rule = self.plan.rule, rows = count, bytes, "too much is left over to be remembered");
             return None;
         }
-        Some(Ok(Residue { files, tally, repeated, agreed, rows, reservation }))
+        let rows = disagreeing(rows, self.engine.hash_mask);
+        Some(rows.map(|rows| Residue { files, tally, repeated, agreed, rows, reservation }))
     }
 
     pub(super) async fn keep(&self, residue: Residue) {
@@ -361,6 +374,10 @@ impl Comparison {
             remembered.cache.save_residue(&remembered.statement, &residue, &remembered.shelf).await;
         }
     }
+}
+
+fn many(rows: u64, all: BySide<Tally>) -> bool {
+    rows > FEW && rows > (all.source.rows + all.target.rows) / SHARE
 }
 
 /// `old`: files that are known by what they left over; `new`: the others.
@@ -398,18 +415,18 @@ fn only(batch: &RecordBatch, hashes: &Suspects, mask: u64) -> Result<RecordBatch
 
 /// The rows of key hashes that do not agree; one batch a side, or none.
 fn disagreeing(rows: BySide<&[RecordBatch]>, mask: u64) -> Result<BySide<Vec<RecordBatch>>> {
-    let mut groups = HashMap::<u64, BySide<Vec<Entry>>>::new();
-    for side in Side::BOTH {
-        for entry in entries(rows.get(side), mask)? {
-            groups.entry(entry[0]).or_default().get_mut(side).push(entry);
+    let sorted = rows.try_map(|_, batches| {
+        let mut entries = entries(batches, mask)?;
+        entries.sort_unstable();
+        Ok::<_, Error>(entries)
+    })?;
+    let mut hashes = Vec::new();
+    groups(&sorted.source, &sorted.target, |group| {
+        if !group.agrees() {
+            hashes.push(group.hash);
         }
-    }
-    groups.retain(|_, rows| {
-        rows.source.sort_unstable();
-        rows.target.sort_unstable();
-        rows.source != rows.target
     });
-    let hashes = Suspects::exactly(groups.into_keys().collect());
+    let hashes = Suspects::exactly(hashes);
     rows.try_map(|_, batches| {
         let Some(first) = batches.first() else { return Ok(Vec::new()) };
         let left: Vec<RecordBatch> = batches.iter().map(|batch| only(batch, &hashes, mask)).collect::<Result<_>>()?;
