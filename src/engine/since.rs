@@ -221,7 +221,7 @@ impl Comparison {
         }
         let count = files.source.len() + files.target.len();
         let spilled_bytes = files.source.iter().chain(&files.target).map(|(_, digests)| digests.spilled_bytes()).sum();
-        let Some((files, mut news)) = self.news(residue.clone(), files).await? else { return Ok(None) };
+        let Some((files, mut news, _held)) = self.news(residue.clone(), files).await? else { return Ok(None) };
         let mut old = OldRows::new();
         // Of the old rows that are in question; where they are many, their digests are compared with all others.
         let held = reservation(&self.engine.ctx.runtime_env());
@@ -261,8 +261,13 @@ impl Comparison {
         }))
     }
 
-    /// Compares the digests of new files and of the residue. None: there are too many of them for the memory.
-    async fn news(&self, residue: Arc<Residue>, files: BySide<OfFiles>) -> Result<Option<(BySide<OfFiles>, News)>> {
+    /// Compares the digests of new files and of the residue; returns what is held of them, too. None: there are too many of
+    /// them for the memory.
+    async fn news(
+        &self,
+        residue: Arc<Residue>,
+        files: BySide<OfFiles>,
+    ) -> Result<Option<(BySide<OfFiles>, News, MemoryReservation)>> {
         let runtime = self.engine.ctx.runtime_env();
         let new_rows: u64 = files.source.iter().chain(&files.target).map(|(_, digests)| digests.tally.rows).sum();
         let reservation = reservation(&runtime);
@@ -290,8 +295,7 @@ impl Comparison {
             };
             let mut news = News::default();
             walk(&runtime, &refs, take)?.into_iter().for_each(|part| news.merge(part));
-            drop(reservation);
-            Ok(Some((files, news)))
+            Ok(Some((files, news, reservation)))
         })
         .await
         .map_err(worker_failed)?

@@ -13,6 +13,7 @@ use super::case::{Case, cases};
 use super::check;
 use super::oracle::SIDES;
 use super::runner::{Tables, Way};
+use super::spilling::wide_rows;
 
 /// Files a side, of which the first are there from the beginning.
 const FILES: usize = 4;
@@ -81,4 +82,23 @@ fn files_that_come_later_change_nothing() {
         let hash_mask = if bits == 0 { 0 } else { u64::MAX << (64 - bits) };
         history(case, &steps, Limits { memory: 256 << 20, threads, hash_mask, ..Limits::default() })
     });
+}
+
+/// What was left over is more than fits in memory by now: it is spilled with the new rows.
+#[test]
+fn little_memory_changes_nothing() {
+    for hash_mask in [u64::MAX, u64::MAX << 62] {
+        let mut case = wide_rows(4_000);
+        case.files = [FILES; 2];
+        let tables = Tables::write(&case);
+        hide(&tables);
+        let roomy = Way { limits: Limits { hash_mask, ..Way::default().limits }, ..Way::default() };
+        let cached = Way { cache: Some(tables.path().join("cache")), ..roomy.clone() };
+        told(&tables, &cached).unwrap();
+        SIDES.iter().for_each(|side| (1..FILES).for_each(|file| reveal(&tables, side, file)));
+        let tight = Way { limits: Limits { memory: 24 << 20, ..cached.limits.clone() }, ..cached };
+        let (found, why) = told(&tables, &tight).unwrap();
+        assert!(found == told(&tables, &roomy).unwrap().0, "{why}");
+        assert!(why.contains("left over"), "{why}");
+    }
 }

@@ -38,7 +38,7 @@ fn little_memory_and_colliding_keys_change_nothing() {
     }
 }
 
-fn wide_rows(rows: usize) -> Case {
+pub fn wide_rows(rows: usize) -> Case {
     let column = |name: &str, data_type: DataType, mode: Mode| Column {
         name: name.into(),
         types: [data_type.clone(), data_type],
