@@ -121,8 +121,15 @@ fn repeated_keys_are_counted_over_all_files() {
         assert_eq!(cached, note(&tieout, &["--strategy", "join"]));
         told.push(cached[0].as_str().unwrap().to_string());
     }
+    // One that repeats on one side first, and is left over until its twin comes.
+    csv(&tieout, "s/late.csv", [(6, 6)]);
+    assert_eq!(agrees(&tieout, &[]).0["duplicate_key"], 1);
+    csv(&tieout, "t/late.csv", [(6, 6)]);
+    let cached = note(&tieout, &["--cache", "cache"]);
+    assert_eq!(cached, note(&tieout, &["--strategy", "join"]));
+    told.push(cached[0].as_str().unwrap().to_string());
     let keys: Vec<&str> = told.iter().map(|note| note.split(' ').next().unwrap()).collect();
-    assert_eq!(keys, ["1", "2", "2", "4"]);
+    assert_eq!(keys, ["1", "2", "2", "4", "5"]);
     assert!(why(&tieout, &[]).ends_with("none is new"));
 }
 
