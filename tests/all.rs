@@ -16,6 +16,7 @@ mod object_storage;
 mod portable;
 mod properties;
 mod readers;
+mod residue;
 mod settle;
 mod stories;
 mod support;

@@ -46,7 +46,7 @@ pub struct OutputArgs {
     /// Prove equality value by value instead of by 128-bit digests
     #[arg(long, value_name = "G", value_parser = ["exact"], help_heading = "Comparison")]
     pub guarantee: Option<String>,
-    /// Remember the digests of files here, so that a later run reads only what is new: a folder or a URL
+    /// Remember digests of files, and rows that diverge, so that a later run reads only what is new: a folder or a URL
     #[arg(long, value_name = "DIR|URL", value_hint = ValueHint::DirPath, help_heading = "Comparison")]
     pub cache: Option<String>,
     /// Stop in order after this time, e.g. 30s or 10m; what was verified by then is told

@@ -19,7 +19,8 @@ use xxhash_rust::xxh3::Xxh3;
 
 use crate::dataset::Input;
 use crate::dataset::store::locate;
-use crate::engine::digests::{Digests, ENTRY_BYTES};
+use crate::engine::digests::{Digests, ENTRY_BYTES, Entry, entry};
+use crate::engine::suspects::Suspects;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sql::digest_id;
 
@@ -32,15 +33,15 @@ const SETTLED: TimeDelta = TimeDelta::seconds(3);
 
 #[derive(Debug, Clone)]
 pub struct Cache {
-    store: Arc<dyn ObjectStore>,
-    prefix: Path,
-    display: String,
+    pub(super) store: Arc<dyn ObjectStore>,
+    pub(super) prefix: Path,
+    pub(super) display: String,
     /// Before any input was listed.
     opened: DateTime<Utc>,
 }
 
-/// Under which name a file's digests are kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Under which name something is kept: 32 hexadecimal digits.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Name(String);
 
 impl Name {
@@ -60,7 +61,21 @@ impl Name {
         // Another release may read the same statement otherwise.
         let release = env!("CARGO_PKG_VERSION");
         let parts = [release, statement, url, &size, &time, &e_tag, &version];
-        Some(Self(digest_id(&parts.map(str::as_bytes))))
+        Some(Self::of_parts(&parts))
+    }
+
+    pub fn of_parts(parts: &[&str]) -> Self {
+        Self(digest_id(&parts.iter().map(|part| part.as_bytes()).collect::<Vec<_>>()))
+    }
+
+    /// None: they are not its digits.
+    pub fn of_digits(digits: &[u8; 32]) -> Option<Self> {
+        let digits = std::str::from_utf8(digits).ok()?;
+        digits.bytes().all(|digit| digit.is_ascii_hexdigit()).then(|| Self(digits.to_string()))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 }
 
@@ -87,6 +102,30 @@ impl Cache {
     }
 
     async fn try_load(&self, name: &Name, runtime: &RuntimeEnv, mut digests: Digests) -> Result<Option<Digests>> {
+        let rows = self.read(name, |bytes| digests.push_bytes(runtime, bytes)).await?;
+        Ok(rows.map(|_| digests))
+    }
+
+    /// The rows of a file that are among some hashes, as they stand; None if its digests are not kept, or not believed.
+    pub async fn find(&self, name: &Name, hashes: &Suspects) -> Option<Vec<Entry>> {
+        let mut found = Vec::new();
+        let take = |bytes: &[u8]| {
+            let entries = bytes.as_chunks::<ENTRY_BYTES>().0.iter().map(entry);
+            found.extend(entries.filter(|entry| hashes.may_contain(entry[0])));
+            Ok(())
+        };
+        match self.read(name, take).await {
+            Ok(rows) => rows.map(|_| found),
+            Err(error) => {
+                tracing::warn!(cache = self.display, name = name.0, %error, "remembered digests are not believed");
+                None
+            }
+        }
+    }
+
+    /// Hands on a file's rows, each whole, and returns their number; what was handed on counts only then. None: nothing is
+    /// kept under the name.
+    async fn read(&self, name: &Name, mut take: impl FnMut(&[u8]) -> Result<()>) -> Result<Option<u64>> {
         let torn = |why: &str| Error::new(ErrorKind::Data, why.to_string());
         let answer = match self.store.get(&self.path(name)).await {
             Err(object_store::Error::NotFound { .. }) => return Ok(None),
@@ -96,7 +135,7 @@ impl Cache {
         let mut stream = answer.into_stream();
         let mut hash = Xxh3::new();
         let mut waiting: Vec<u8> = Vec::new();
-        let mut rows: Option<u64> = None;
+        let (mut rows, mut read) = (None, 0);
         while let Some(piece) = stream.try_next().await.map_err(|error| torn(&error.to_string()))? {
             waiting.extend_from_slice(&piece);
             if rows.is_none() && waiting.len() >= HEAD {
@@ -116,19 +155,25 @@ impl Cache {
             // The end is not a row.
             let whole = waiting.len().saturating_sub(TAIL) / ENTRY_BYTES * ENTRY_BYTES;
             hash.update(&waiting[..whole]);
-            digests.push_bytes(runtime, &waiting[..whole])?;
+            take(&waiting[..whole])?;
+            read += (whole / ENTRY_BYTES) as u64;
             waiting.drain(..whole);
         }
         let expected = hash.digest128().to_le_bytes();
-        match rows == Some(digests.tally.rows) && waiting == expected {
-            true => Ok(Some(digests)),
+        match rows == Some(read) && waiting == expected {
+            true => Ok(rows),
             false => Err(torn("it is torn")),
         }
     }
 
+    /// Whether a file that was listed as this can still become another one and look the same.
+    pub fn settled(&self, input: &Input) -> bool {
+        self.opened - input.last_modified >= SETTLED
+    }
+
     /// Keeps a file's digests; a failure is no more than a warning.
     pub async fn save(&self, name: &Name, input: &Input, digests: &Digests) {
-        if self.opened - input.last_modified < SETTLED {
+        if !self.settled(input) {
             return;
         }
         if let Err(error) = self.try_save(name, digests).await {

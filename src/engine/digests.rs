@@ -13,7 +13,7 @@ use crate::progress::Progress;
 use crate::side::BySide;
 
 /// Key hash, then the digest's high and low half: ordered by key hash, then by digest.
-type Entry = [u64; 3];
+pub type Entry = [u64; 3];
 
 pub const ENTRY_BYTES: usize = size_of::<Entry>();
 /// A partition grows by pieces of this many rows.
@@ -184,9 +184,30 @@ impl Digests {
     }
 }
 
-fn entry(bytes: &[u8; ENTRY_BYTES]) -> Entry {
+pub fn entry(bytes: &[u8; ENTRY_BYTES]) -> Entry {
     let words = bytes.as_chunks::<8>().0;
     [u64::from_le_bytes(words[0]), u64::from_le_bytes(words[1]), u64::from_le_bytes(words[2])]
+}
+
+/// The rows of both sides under one key hash, each in order.
+#[derive(Debug, Clone, Copy)]
+pub struct Group<'a> {
+    pub hash: u64,
+    pub source: &'a [Entry],
+    pub target: &'a [Entry],
+}
+
+impl Group<'_> {
+    /// Two groups of rows under one key hash agree if they are the same multiset of digests. A key hash that two keys share
+    /// can only make a suspect of rows that agree: their digests are compared, never the hash alone.
+    pub fn agrees(&self) -> bool {
+        self.source == self.target
+    }
+
+    /// Whether the key hash stands more than once on a side.
+    pub fn repeats(&self) -> bool {
+        self.source.len() > 1 || self.target.len() > 1
+    }
 }
 
 /// What comparing the digests found.
@@ -199,7 +220,17 @@ pub struct Found {
 }
 
 impl Found {
-    fn merge(&mut self, other: Found) {
+    /// Marks the group's key hash if its rows do not agree.
+    pub fn take(&mut self, group: &Group<'_>, suspects: &Suspects) {
+        if !group.agrees() {
+            suspects.mark(group.hash);
+            self.suspects.source += group.source.len() as u64;
+            self.suspects.target += group.target.len() as u64;
+        }
+        self.repeated += u64::from(group.repeats());
+    }
+
+    pub fn merge(&mut self, other: Found) {
         self.suspects.source += other.suspects.source;
         self.suspects.target += other.suspects.target;
         self.repeated += other.repeated;
@@ -207,42 +238,53 @@ impl Found {
 }
 
 /// Marks the key hashes whose rows do not agree.
-///
-/// Two groups of rows under one key hash agree if they are the same multiset of digests. A key hash that two keys share
-/// can only make a suspect of rows that agree: their digests are compared, never the hash alone.
 pub fn compare(runtime: &RuntimeEnv, sides: &BySide<Vec<&Digests>>, suspects: &Suspects) -> Result<Found> {
+    let mut total = Found::default();
+    for found in walk(runtime, sides, |found: &mut Found, group| found.take(&group, suspects))? {
+        total.merge(found);
+    }
+    Ok(total)
+}
+
+/// Visits the groups of all key hashes. What each partition's groups came to is returned in the order of the hashes, in
+/// which those of a partition are visited.
+pub fn walk<T: Default + Send>(
+    runtime: &RuntimeEnv,
+    sides: &BySide<Vec<&Digests>>,
+    visit: impl Fn(&mut T, Group<'_>) + Sync,
+) -> Result<Vec<T>> {
     let partitions = sides.source.iter().chain(&sides.target).map(|d| d.partitions.len()).max().unwrap_or(0);
     let workers = std::thread::available_parallelism().map_or(1, |n| n.get()).min(partitions.max(1));
-    let results: Vec<Result<Found>> = std::thread::scope(|scope| {
+    let visit = &visit;
+    let results: Vec<Result<Vec<(usize, T)>>> = std::thread::scope(|scope| {
         let handles: Vec<_> = (0..workers)
             .map(|worker| {
                 scope.spawn(move || {
-                    let mut total = Found::default();
                     let consumer = MemoryConsumer::new("digests of a partition");
                     let reservation = consumer.register(&runtime.memory_pool);
-                    for partition in (worker..partitions).step_by(workers) {
-                        total.merge(compare_partition(sides, partition, suspects, &reservation)?);
-                    }
-                    Ok(total)
+                    let own = (worker..partitions).step_by(workers);
+                    own.map(|partition| Ok((partition, walk_partition(sides, partition, &reservation, visit)?)))
+                        .collect()
                 })
             })
             .collect();
         let panicked = || Err(Error::new(ErrorKind::Internal, "a worker that compares digests panicked"));
         handles.into_iter().map(|handle| handle.join().unwrap_or_else(|_| panicked())).collect()
     });
-    let mut total = Found::default();
+    let mut all = Vec::with_capacity(partitions);
     for found in results {
-        total.merge(found?);
+        all.append(&mut found?);
     }
-    Ok(total)
+    all.sort_unstable_by_key(|(partition, _)| *partition);
+    Ok(all.into_iter().map(|(_, found)| found).collect())
 }
 
-fn compare_partition(
+fn walk_partition<T: Default>(
     sides: &BySide<Vec<&Digests>>,
     partition: usize,
-    suspects: &Suspects,
     reservation: &MemoryReservation,
-) -> Result<Found> {
+    visit: &impl Fn(&mut T, Group<'_>),
+) -> Result<T> {
     let rows = |digests: &[&Digests]| digests.iter().map(|d| d.partition_rows(partition)).sum::<usize>();
     let bytes = (rows(&sides.source) + rows(&sides.target)) * ENTRY_BYTES;
     reservation.try_resize(bytes)?;
@@ -253,21 +295,20 @@ fn compare_partition(
         Ok(entries)
     };
     let (source, target) = (load(&sides.source)?, load(&sides.target)?);
-    let mut found = Found::default();
-    let (mut s, mut t) = (source.as_slice(), target.as_slice());
-    while let Some(hash) = [s.first(), t.first()].into_iter().flatten().map(|entry| entry[0]).min() {
-        let (s_group, s_rest) = s.split_at(group_end(s, hash));
-        let (t_group, t_rest) = t.split_at(group_end(t, hash));
-        if s_group != t_group {
-            suspects.mark(hash);
-            found.suspects.source += s_group.len() as u64;
-            found.suspects.target += t_group.len() as u64;
-        }
-        found.repeated += u64::from(s_group.len() > 1 || t_group.len() > 1);
-        (s, t) = (s_rest, t_rest);
-    }
+    let mut found = T::default();
+    groups(&source, &target, |group| visit(&mut found, group));
     reservation.free();
     Ok(found)
+}
+
+/// Visits the groups of key hashes; the entries are in order.
+pub fn groups<'a>(mut source: &'a [Entry], mut target: &'a [Entry], mut visit: impl FnMut(Group<'a>)) {
+    while let Some(hash) = [source.first(), target.first()].into_iter().flatten().map(|entry| entry[0]).min() {
+        let (s_group, s_rest) = source.split_at(group_end(source, hash));
+        let (t_group, t_rest) = target.split_at(group_end(target, hash));
+        visit(Group { hash, source: s_group, target: t_group });
+        (source, target) = (s_rest, t_rest);
+    }
 }
 
 /// Groups are short: a walk finds their end sooner than a search.

@@ -2,6 +2,7 @@
 //!
 //! `engine` knows plans and batches; it does not know YAML, outputs or terminals.
 
+mod agreed;
 mod bounds;
 mod budget;
 mod bytes;
@@ -22,8 +23,10 @@ mod planner;
 mod ranges;
 mod reconcile;
 mod remembered;
+mod residue;
 mod segments;
 mod session;
+mod since;
 mod spool;
 mod spooled;
 mod stretches;

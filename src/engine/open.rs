@@ -140,6 +140,13 @@ fn unshared(seam: Seamed) -> Result<Stretches> {
 }
 
 impl Waiting {
+    pub fn as_spool(&self) -> Option<&Spool> {
+        match self {
+            Waiting::Spool(spool) => Some(spool),
+            Waiting::Stretches(_) => None,
+        }
+    }
+
     /// Of rows whose order has ended.
     pub fn into_digests(self, engine: &Engine, mut digests: BySide<Digests>) -> Result<BySide<Digests>> {
         let (runtime, mask) = (engine.ctx.runtime_env(), engine.hash_mask);

@@ -25,7 +25,7 @@ impl Engine {
     ) -> Result<ReconcileExec> {
         let mut comparison = Comparison::new(self.clone(), plan.clone(), strategy, exact);
         if let (Strategy::Digest, Some(cache)) = (strategy, &self.cache)
-            && let Some((remembered, inputs)) = self.remembered(plan, cache).await?
+            && let Some((remembered, inputs)) = self.remembered(plan, cache, true).await?
         {
             comparison.remembered = Some(remembered);
             return Ok(ReconcileExec::new(comparison, inputs, emit));

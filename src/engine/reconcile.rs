@@ -13,6 +13,7 @@ use datafusion::execution::TaskContext;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream_partitioned};
 use tokio::sync::mpsc;
 
+use crate::engine::agreed::Agreed;
 use crate::engine::budget::{by_hash, nothing, untold};
 use crate::engine::bytes::Cancelled;
 use crate::engine::classified::Counts;
@@ -21,6 +22,7 @@ use crate::engine::open::Waiting;
 use crate::engine::operator::Rest;
 use crate::engine::ranges::Cuts;
 use crate::engine::remembered::{Remembered, files_with_suspects};
+use crate::engine::since::compare_keeping;
 use crate::engine::spool::Spool;
 use crate::engine::stretches::Stretches;
 use crate::engine::suspects::{Known, Suspects};
@@ -71,7 +73,7 @@ pub struct Scanned {
     pub tally: BySide<Tally>,
     /// Rows that may differ, and their tally.
     pub open: Option<(Waiting, BySide<Tally>)>,
-    /// The same, still to be fetched.
+    /// Their key hashes; without `open`, the rows are still to be fetched.
     pub suspects: Option<Arc<Suspects>>,
     /// The files that they are in, by number, where that is known.
     pub files: Option<BySide<Vec<usize>>>,
@@ -80,6 +82,8 @@ pub struct Scanned {
     /// Rows of the source that are proven equal, and the limit that stopped the scan before its end.
     pub equal: u64,
     pub stopped: Option<Coverage>,
+    /// Key hashes that no row is open of, where that is to be remembered.
+    pub agreed: Option<Agreed>,
     /// The strategy that came to the end.
     pub strategy: Strategy,
     /// Why another strategy came to the end than began.
@@ -89,18 +93,8 @@ pub struct Scanned {
 impl Scanned {
     /// All rows are open.
     fn all(spool: Spool, tally: BySide<Tally>) -> Self {
-        Self {
-            tally,
-            open: Some((Waiting::Spool(Box::new(spool)), tally)),
-            suspects: None,
-            files: None,
-            repeated_keys: 0,
-            spilled_bytes: 0,
-            equal: 0,
-            stopped: None,
-            strategy: Strategy::Join,
-            why: None,
-        }
+        let open = Some((Waiting::Spool(Box::new(spool)), tally));
+        Self { tally, open, strategy: Strategy::Join, ..Self::default() }
     }
 }
 
@@ -174,16 +168,21 @@ impl Comparison {
         }
         // Segments that nothing more needs to be known of.
         let mut verified = vec![scanned.suspects.is_some(); BUCKETS];
+        if let Some(suspects) = &scanned.suspects {
+            verified = suspects.marked(BUCKETS).into_iter().map(|marked| !marked).collect();
+        }
         let open = match (scanned.open, scanned.suspects) {
-            (_, Some(suspects)) => {
-                verified = suspects.marked(BUCKETS).into_iter().map(|marked| !marked).collect();
+            (None, Some(suspects)) => {
                 self.suspects.set(suspects);
                 let fetch = self.fetch(scanned.files).await?;
                 let (spool, tally) = self.spool(&fetch, &context, false).await?;
                 Some((Waiting::Spool(Box::new(spool)), tally))
             }
-            (open, None) => open,
+            (open, _) => open,
         };
+        let spool = open.as_ref().and_then(|(waiting, _)| waiting.as_spool());
+        let residue =
+            scanned.agreed.and_then(|agreed| self.left_over(agreed, spool, scanned.tally, scanned.repeated_keys));
         let mut passed = BySide::default();
         let mut stopped = scanned.stopped;
         let by_keys = stopped.is_some();
@@ -203,7 +202,12 @@ impl Comparison {
         match stopped {
             Some(_) if counts.untold => counts.stopped(untold(by_keys), scanned.equal),
             Some(coverage) => counts.stopped(coverage, scanned.equal),
-            None => counts.conserved(passed)?,
+            None => {
+                counts.conserved(passed)?;
+                if let Some(residue) = residue {
+                    self.keep(residue?).await;
+                }
+            }
         }
         Ok(counts)
     }
@@ -220,8 +224,7 @@ impl Comparison {
         context: &Arc<TaskContext>,
     ) -> Result<Scanned> {
         if let Some(remembered) = &self.remembered {
-            let files = self.scan_files(remembered, inputs).await?;
-            return self.compare_digests(files, true).await;
+            return self.compare_files(remembered, inputs, context).await;
         }
         let mut sides = BySide::<Vec<(usize, Digests)>>::default();
         for side in Side::BOTH {
@@ -248,13 +251,13 @@ impl Comparison {
     }
 
     /// How far digests came when a limit was reached.
-    fn stopped_scan(&self, sides: &BySide<Vec<(usize, Digests)>>, tally: BySide<Tally>) -> Option<Scanned> {
+    pub(super) fn stopped_scan(&self, sides: &BySide<Vec<(usize, Digests)>>, tally: BySide<Tally>) -> Option<Scanned> {
         let stopped = sides.source.iter().chain(&sides.target).any(|(_, digests)| digests.stopped);
         let by = self.engine.budget.reached().filter(|_| stopped)?;
         Some(Scanned { tally, stopped: Some(nothing(by)), strategy: self.strategy, ..Scanned::default() })
     }
 
-    /// `by_file`: the digests are of files, by number, of which those that hold suspects are told.
+    /// `by_file`: the digests are of files, by number, of which those that hold suspects are told; and what agrees.
     pub(super) async fn compare_digests(&self, sides: BySide<Vec<(usize, Digests)>>, by_file: bool) -> Result<Scanned> {
         let mut tally = BySide::<Tally>::default();
         for side in Side::BOTH {
@@ -266,14 +269,15 @@ impl Comparison {
         let spilled_bytes = sides.source.iter().chain(&sides.target).map(|(_, digests)| digests.spilled_bytes()).sum();
         let suspects = Suspects::for_rows(tally.source.rows.max(tally.target.rows));
         let runtime = self.engine.ctx.runtime_env();
-        let (suspects, found, files) = tokio::task::spawn_blocking(move || {
+        let (suspects, found, files, agreed) = tokio::task::spawn_blocking(move || {
             let refs = sides.as_ref().map(|side| side.iter().map(|(_, digests)| digests).collect::<Vec<_>>());
-            let found = compare(&runtime, &refs, &suspects)?;
-            let files = match by_file {
-                true => Some(sides.as_ref().try_map(|_, files| files_with_suspects(files, &suspects))?),
-                false => None,
-            };
-            Ok::<_, Error>((suspects, found, files))
+            if !by_file {
+                let found = compare(&runtime, &refs, &suspects)?;
+                return Ok((suspects, found, None, None));
+            }
+            let (found, agreed) = compare_keeping(&runtime, &refs, &suspects)?;
+            let files = sides.as_ref().try_map(|_, files| files_with_suspects(files, &suspects))?;
+            Ok::<_, Error>((suspects, found, Some(files), agreed))
         })
         .await
         .map_err(worker_failed)??;
@@ -283,6 +287,7 @@ impl Comparison {
             open: None,
             suspects: (rows != BySide::new(0, 0)).then(|| Arc::new(suspects)),
             files,
+            agreed,
             repeated_keys: repeated,
             spilled_bytes,
             equal: tally.source.rows.saturating_sub(rows.source) + self.cancelled(),
@@ -315,7 +320,18 @@ impl Comparison {
         context: &Arc<TaskContext>,
         counting: bool,
     ) -> Result<(Spool, BySide<Tally>)> {
-        let mut spool = self.new_spool(BySide::new(plans.source.schema(), plans.target.schema()));
+        let mut spool = self.new_spool(plans.as_ref().map(|plan| plan.schema()));
+        let tally = self.fill(&mut spool, plans, context, counting).await?;
+        Ok((spool, tally))
+    }
+
+    pub(super) async fn fill(
+        &self,
+        spool: &mut Spool,
+        plans: &BySide<Arc<dyn ExecutionPlan>>,
+        context: &Arc<TaskContext>,
+        counting: bool,
+    ) -> Result<BySide<Tally>> {
         let mut tally = BySide::<Tally>::default();
         for side in Side::BOTH {
             let streams = execute_stream_partitioned(plans.get(side).clone(), context.clone())?;
@@ -326,21 +342,18 @@ impl Comparison {
             let tasks = tokio::spawn(join_all(tasks));
             let _abort = AbortOnDrop(tasks.abort_handle());
             while let Some(batch) = receiver.recv().await {
-                let digests = batch.column_by_name(DIGEST).map(|c| as_fixed_size_binary_array(c)).transpose()?;
-                for digest in digests.iter().flat_map(|digests| digests.iter()) {
-                    tally.get_mut(side).add(digest_of(digest)?);
-                }
+                add_digests(&batch, tally.get_mut(side))?;
                 if counting {
                     self.engine.progress.add_rows(batch.num_rows() as u64);
                 }
                 spool.push(side, batch)?;
                 if self.engine.budget.reached().is_some() {
-                    return Ok((spool, tally));
+                    return Ok(tally);
                 }
             }
             tasks.await.map_err(worker_failed)?.map_err(|error| error.context("side", side.as_str()))?;
         }
-        Ok((spool, tally))
+        Ok(tally)
     }
 
     /// Rows that were read must be the rows that the files say they hold.
@@ -355,6 +368,15 @@ impl Comparison {
             _ => Ok(()),
         }
     }
+}
+
+/// Rows with a digest.
+pub(super) fn add_digests(rows: &RecordBatch, tally: &mut Tally) -> Result<()> {
+    let digests = rows.column_by_name(DIGEST).map(|c| as_fixed_size_binary_array(c)).transpose()?;
+    digests.iter().flat_map(|digests| digests.iter()).try_for_each(|digest| {
+        tally.add(digest_of(digest)?);
+        Ok(())
+    })
 }
 
 impl Engine {

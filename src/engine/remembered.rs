@@ -1,6 +1,8 @@
 //! The strategy `digest` with a cache: files whose digests are remembered are not scanned, others are scanned one by one
-//! and remembered. Only files that hold a suspect are read again.
+//! and remembered. Only files that hold a suspect are read again. Where it is remembered what some of the files left over,
+//! only the others are looked at (`since.rs`).
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use datafusion::catalog::TableProvider;
@@ -8,17 +10,19 @@ use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::execution::TaskContext;
 use datafusion::logical_expr::{Expr, LogicalPlan, Volatility};
 use datafusion::physical_plan::ExecutionPlan;
+use datafusion::prelude::SessionContext;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::dataset::Opened;
-use crate::engine::Engine;
 use crate::engine::cache::{Cache, Name};
 use crate::engine::catalog::table_name;
 use crate::engine::digests::Digests;
 use crate::engine::reconcile::Comparison;
-use crate::engine::suspects::Suspects;
+use crate::engine::residue::{Residue, Sets, Shelf};
+use crate::engine::suspects::{Known, Suspects};
 use crate::engine::tasks::{collect_digests, worker_failed};
+use crate::engine::{Engine, Strategy, since};
 use crate::error::{Error, ErrorKind, Result};
 use crate::rule::plan::MatchPlan;
 use crate::rule::sql::digested_sql;
@@ -26,21 +30,41 @@ use crate::side::{BySide, Side};
 
 /// A match of which some files are remembered.
 pub struct Remembered {
-    cache: Arc<Cache>,
-    sides: BySide<Files>,
+    pub(super) cache: Arc<Cache>,
+    pub(super) sides: BySide<Files>,
     /// In which the files are scanned: no task takes a file from another.
     context: Arc<TaskContext>,
+    /// What residues are kept of: the statements of both sides.
+    pub(super) statement: Name,
+    /// The residues that are kept.
+    pub(super) shelf: Shelf,
+    /// What the files that are neither known nor new left over.
+    pub(super) residue: Option<Arc<Residue>>,
+}
+
+/// What is looked for in a cache.
+struct Sought {
+    opened: BySide<Arc<Opened>>,
+    names: BySide<Vec<Option<Name>>>,
+    statement: Name,
+    shelf: Shelf,
+}
+
+fn sets(names: &BySide<Vec<Option<Name>>>) -> Sets {
+    names.as_ref().map(|names| names.iter().flatten().cloned().collect())
 }
 
 /// The files of one side.
-struct Files {
-    opened: Arc<Opened>,
+pub(super) struct Files {
+    pub(super) opened: Arc<Opened>,
     /// By file; None where its version cannot be told.
-    names: Vec<Option<Name>>,
+    pub(super) names: Vec<Option<Name>>,
     /// By number, taken when the comparison runs.
     known: Mutex<Vec<(usize, Digests)>>,
     /// To be scanned: the partitions of the side's plan, in their order.
     new: Vec<usize>,
+    /// How many files have digests to be compared.
+    count: usize,
 }
 
 /// A table that stands in for a side's, as long as a statement is planned.
@@ -86,64 +110,127 @@ impl Drop for StandIn<'_> {
 
 impl Engine {
     /// What of the match is remembered, and the plans that scan the rest. None: a side is not made of files alone.
+    /// `by_residue`: what files left over may stand for them.
     pub(super) async fn remembered(
         &self,
         plan: &MatchPlan,
         cache: &Arc<Cache>,
+        by_residue: bool,
     ) -> Result<Option<(Remembered, BySide<Arc<dyn ExecutionPlan>>)>> {
-        let (mut sides, mut inputs) = (Vec::new(), Vec::new());
-        let apart = |partitions: usize| {
-            self.session_with(|config| {
-                let mut config = config.with_target_partitions(partitions).with_round_robin_repartition(false);
-                config.options_mut().optimizer.repartition_file_scans = false;
-                config.options_mut().execution.enable_file_stream_work_stealing = false;
-                config
-            })
+        let Some(Sought { opened, names, statement, shelf }) = self.sought(plan, cache).await? else { return Ok(None) };
+        let residue = match by_residue {
+            true => cache.residue(&statement, &shelf, &sets(&names), &self.ctx.runtime_env()).await.map(Arc::new),
+            false => None,
         };
-        for side in Side::BOTH {
-            let Some(opened) = plan.sides.get(side).opened.clone() else { return Ok(None) };
-            let names = self.names(plan, side, &opened).await?;
-            let tasks = opened.inputs.len() * 2;
-            let slots = Arc::new(Semaphore::new(self.threads.max(1)));
-            let mut loads = JoinSet::new();
-            for (number, name) in names.iter().enumerate() {
-                let Some(name) = name.clone() else { continue };
-                let (cache, runtime, slots) = (cache.clone(), self.ctx.runtime_env(), slots.clone());
-                let digests = self.digests(plan, tasks);
-                loads.spawn(async move {
-                    let _slot = slots.acquire().await.ok()?;
-                    Some((number, cache.load(&name, &runtime, digests).await?))
-                });
-            }
-            let mut known = Vec::new();
-            while let Some(loaded) = loads.join_next().await {
-                known.extend(loaded.map_err(worker_failed)?);
-            }
-            let new: Vec<usize> = (0..names.len()).filter(|n| !known.iter().any(|(number, _)| number == n)).collect();
-            let Some((_stand_in, narrowed)) = StandIn::of_files(self, plan, side, &new, true)? else { return Ok(None) };
-            let ctx = apart(new.len().max(1));
-            let scan = self.physical(&ctx, &digested_sql(&narrowed, side, false)?, None).await?;
-            if !new.is_empty() && scan.properties().output_partitioning().partition_count() != new.len() {
-                return Ok(None);
-            }
-            let rows: u64 = known.iter().map(|(_, digests)| digests.tally.rows).sum();
-            self.progress.add_rows(rows);
-            inputs.push(scan);
-            sides.push(Files { opened, names, known: Mutex::new(known), new });
-        }
-        let (Some(t_files), Some(t_input)) = (sides.pop(), inputs.pop()) else { return Ok(None) };
-        let (Some(s_files), Some(s_input)) = (sides.pop(), inputs.pop()) else { return Ok(None) };
-        let context = apart(1).task_ctx();
-        let remembered = Remembered { cache: cache.clone(), sides: BySide::new(s_files, t_files), context };
+        let (BySide { source: s_opened, target: t_opened }, BySide { source: s_names, target: t_names }) =
+            (opened, names);
+        let of_side =
+            async |side, opened, names| self.files(plan, cache, side, opened, names, residue.as_deref()).await;
+        let Some((s_files, s_input)) = of_side(Side::Source, s_opened, s_names).await? else { return Ok(None) };
+        let Some((t_files, t_input)) = of_side(Side::Target, t_opened, t_names).await? else { return Ok(None) };
+        let sides = BySide::new(s_files, t_files);
+        let context = self.apart(1).task_ctx();
+        let remembered = Remembered { cache: cache.clone(), sides, context, statement, shelf, residue };
         Ok(Some((remembered, BySide::new(s_input, t_input))))
     }
 
+    /// Under which names files are kept, and what is there of their residues. None: a side is not made of files alone.
+    async fn sought(&self, plan: &MatchPlan, cache: &Cache) -> Result<Option<Sought>> {
+        let BySide { source: Some(source), target: Some(target) } = plan.sides.as_ref().map(|side| side.opened.clone())
+        else {
+            return Ok(None);
+        };
+        let (s_names, s_statement) = self.names(plan, Side::Source, &source).await?;
+        let (t_names, t_statement) = self.names(plan, Side::Target, &target).await?;
+        let (opened, names) = (BySide::new(source, target), BySide::new(s_names, t_names));
+        let statement = Name::of_parts(&["residue 1", &s_statement, &t_statement]);
+        let shelf = match names.source.iter().chain(&names.target).any(Option::is_some) {
+            true => cache.shelf(&statement).await,
+            false => Shelf::default(),
+        };
+        Ok(Some(Sought { opened, names, statement, shelf }))
+    }
+
+    /// What a run would say of files that are remembered by what they left over; None: it would not use that.
+    pub async fn foreseen(&self, plan: &MatchPlan, strategy: Strategy) -> Result<Option<String>> {
+        let (Strategy::Digest, Some(cache)) = (strategy, &self.cache) else { return Ok(None) };
+        let Some(sought) = self.sought(plan, cache).await? else { return Ok(None) };
+        let Some(files) = sought.shelf.most(&sets(&sought.names)) else { return Ok(None) };
+        let all = sought.names.source.len() + sought.names.target.len();
+        let old = files.source.len() + files.target.len();
+        Ok(Some(since::why(old, all - old)))
+    }
+
+    /// In which a partition stays what it is.
+    fn apart(&self, partitions: usize) -> SessionContext {
+        self.session_with(|config| {
+            let mut config = config.with_target_partitions(partitions).with_round_robin_repartition(false);
+            config.options_mut().optimizer.repartition_file_scans = false;
+            config.options_mut().execution.enable_file_stream_work_stealing = false;
+            config
+        })
+    }
+
+    /// The files of a side, and the plan that scans those that nothing is known of. None: it would mix them.
+    async fn files(
+        &self,
+        plan: &MatchPlan,
+        cache: &Arc<Cache>,
+        side: Side,
+        opened: Arc<Opened>,
+        names: Vec<Option<Name>>,
+        residue: Option<&Residue>,
+    ) -> Result<Option<(Files, Arc<dyn ExecutionPlan>)>> {
+        let left_over = |name: &Option<Name>| {
+            name.as_ref().zip(residue).is_some_and(|(name, residue)| residue.files.get(side).contains(name))
+        };
+        let open: Vec<usize> = (0..names.len()).filter(|&number| !left_over(&names[number])).collect();
+        let known = self.known(plan, cache, &names, &open).await?;
+        let is_known = |number: &usize| known.iter().any(|(other, _)| number == other);
+        let new: Vec<usize> = open.iter().copied().filter(|number| !is_known(number)).collect();
+        let Some((_stand_in, narrowed)) = StandIn::of_files(self, plan, side, &new, true)? else { return Ok(None) };
+        let ctx = self.apart(new.len().max(1));
+        let scan = self.physical(&ctx, &digested_sql(&narrowed, side, false)?, None).await?;
+        if !new.is_empty() && scan.properties().output_partitioning().partition_count() != new.len() {
+            return Ok(None);
+        }
+        let rows: u64 = known.iter().map(|(_, digests)| digests.tally.rows).sum();
+        self.progress.add_rows(rows + residue.map_or(0, |residue| residue.tally.get(side).rows));
+        Ok(Some((Files { opened, names, known: Mutex::new(known), new, count: open.len() }, scan)))
+    }
+
+    /// The digests of those of the `open` files that are remembered.
+    async fn known(
+        &self,
+        plan: &MatchPlan,
+        cache: &Arc<Cache>,
+        names: &[Option<Name>],
+        open: &[usize],
+    ) -> Result<Vec<(usize, Digests)>> {
+        let slots = Arc::new(Semaphore::new(self.threads.max(1)));
+        let mut loads = JoinSet::new();
+        for &number in open {
+            let Some(name) = names[number].clone() else { continue };
+            let (cache, runtime, slots) = (cache.clone(), self.ctx.runtime_env(), slots.clone());
+            let digests = self.digests(plan, open.len() * 2);
+            loads.spawn(async move {
+                let _slot = slots.acquire().await.ok()?;
+                Some((number, cache.load(&name, &runtime, digests).await?))
+            });
+        }
+        let mut known = Vec::new();
+        while let Some(loaded) = loads.join_next().await {
+            known.extend(loaded.map_err(worker_failed)?);
+        }
+        Ok(known)
+    }
+
     /// What is remembered is what the side's statement makes of a file: with its columns, filters and types.
-    async fn names(&self, plan: &MatchPlan, side: Side, opened: &Opened) -> Result<Vec<Option<Name>>> {
+    async fn names(&self, plan: &MatchPlan, side: Side, opened: &Opened) -> Result<(Vec<Option<Name>>, String)> {
         // What now() or random() gave is not what it will give.
         let frame = self.sql(&digested_sql(plan, side, false)?).await?;
         if !is_fixed(frame.logical_plan())? {
-            return Ok(vec![None; opened.inputs.len()]);
+            return Ok((vec![None; opened.inputs.len()], String::new()));
         }
         let mut neutral = plan.clone();
         neutral.sides.get_mut(side).from = "input".into();
@@ -158,7 +245,7 @@ impl Engine {
             self.hash_mask,
             opened.reading()
         );
-        Ok(opened.inputs.iter().map(|input| Name::of(input, &statement)).collect())
+        Ok((opened.inputs.iter().map(|input| Name::of(input, &statement)).collect(), statement))
     }
 }
 
@@ -173,7 +260,7 @@ impl Comparison {
         let mut tasks = JoinSet::new();
         for side in Side::BOTH {
             let files = remembered.sides.get(side);
-            let parts = files.opened.inputs.len() * 2;
+            let parts = files.count * 2;
             for (partition, &number) in files.new.iter().enumerate() {
                 let (scan, slots) = (inputs.get(side).clone(), slots.clone());
                 let context = remembered.context.clone();
@@ -211,15 +298,33 @@ impl Comparison {
 
     /// The plans that fetch suspects from the files that hold any.
     pub(super) async fn fetch_from(&self, files: BySide<Vec<usize>>) -> Result<BySide<Arc<dyn ExecutionPlan>>> {
-        let source = self.fetch_side(Side::Source, &files.source).await?;
-        Ok(BySide::new(source, self.fetch_side(Side::Target, &files.target).await?))
+        let source = self.fetch_side(Side::Source, &files.source, &self.suspects).await?;
+        Ok(BySide::new(source, self.fetch_side(Side::Target, &files.target, &self.suspects).await?))
     }
 
-    async fn fetch_side(&self, side: Side, files: &[usize]) -> Result<Arc<dyn ExecutionPlan>> {
+    pub(super) async fn fetch_side(
+        &self,
+        side: Side,
+        files: &[usize],
+        suspects: &Arc<Known>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
         match StandIn::of_files(&self.engine, &self.plan, side, files, false)? {
-            Some((_stand_in, narrowed)) => self.engine.fetch(&narrowed, side, &self.suspects).await,
-            None => self.engine.fetch(&self.plan, side, &self.suspects).await,
+            Some((_stand_in, narrowed)) => self.engine.fetch(&narrowed, side, suspects).await,
+            None => self.engine.fetch(&self.plan, side, suspects).await,
         }
+    }
+}
+
+impl Remembered {
+    /// The files of both sides under their names. None: one has none, or could still change unseen.
+    pub(super) fn files(&self) -> Option<Sets> {
+        let set = |side: Side| {
+            let files = self.sides.get(side);
+            let settled = files.opened.inputs.iter().all(|input| self.cache.settled(input));
+            let names = files.names.iter().cloned().collect::<Option<BTreeSet<Name>>>();
+            names.filter(|names| settled && names.len() == files.opened.inputs.len())
+        };
+        Some(Sets::new(set(Side::Source)?, set(Side::Target)?))
     }
 }
 

@@ -99,6 +99,17 @@ impl Spool {
         Ok(())
     }
 
+    pub fn schema(&self, side: Side) -> &SchemaRef {
+        &self.sides.get(side).schema
+    }
+
+    /// All rows, where none had to go to disk.
+    pub fn in_memory(&self) -> Option<BySide<&[RecordBatch]>> {
+        let rows = self.sides.as_ref();
+        let on_disk = rows.source.file.is_some() || rows.target.file.is_some();
+        (!on_disk).then(|| rows.map(|rows| rows.pending.as_slice()))
+    }
+
     fn hashes<'a>(&self, rows: &'a RecordBatch) -> Result<&'a UInt64Array> {
         let hashes = rows.column_by_name(&self.hash_column).map(|column| as_uint64_array(column)).transpose()?;
         hashes.ok_or_else(|| Error::new(ErrorKind::Internal, "rows to classify have no key hash"))

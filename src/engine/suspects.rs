@@ -1,7 +1,7 @@
 //! Suspects: a set of key hashes whose rows may differ, of a fixed size however many they are.
 //!
 //! One bit stands for many hashes, so the set may hold more than was marked, never less: rows that pass by chance are
-//! compared by value and found equal.
+//! compared by value and found equal. Where only some of a key's rows are fetched, the set holds nothing by chance.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -19,13 +19,23 @@ use crate::error::{Error, ErrorKind};
 pub struct Suspects {
     bits: Vec<AtomicU64>,
     shift: u32,
+    /// All of them, in order, where no other may pass.
+    exactly: Option<Vec<u64>>,
 }
 
 impl Suspects {
     /// Four to eight bits a row: between 8 KiB and 32 MiB.
     pub fn for_rows(rows: u64) -> Self {
         let log = (64 - (rows * 4).max(1).leading_zeros()).clamp(16, 28);
-        Self { bits: (0..1usize << (log - 6)).map(|_| AtomicU64::new(0)).collect(), shift: 64 - log }
+        Self { bits: (0..1usize << (log - 6)).map(|_| AtomicU64::new(0)).collect(), shift: 64 - log, exactly: None }
+    }
+
+    /// These hashes and no others.
+    pub fn exactly(mut hashes: Vec<u64>) -> Self {
+        hashes.sort_unstable();
+        let bits = Self::for_rows(hashes.len() as u64);
+        hashes.iter().for_each(|hash| bits.mark(*hash));
+        Self { exactly: Some(hashes), ..bits }
     }
 
     /// Every hash.
@@ -53,6 +63,7 @@ impl Suspects {
     pub fn may_contain(&self, hash: u64) -> bool {
         let bit = hash >> self.shift;
         self.bits[(bit >> 6) as usize].load(Relaxed) & (1 << (bit & 63)) != 0
+            && self.exactly.as_ref().is_none_or(|hashes| hashes.binary_search(&hash).is_ok())
     }
 }
 
@@ -121,5 +132,22 @@ impl ScalarUDFImpl for IsSuspect {
         let hashes = hashes.values();
         let found = BooleanBuffer::collect_bool(hashes.len(), |row| suspects.may_contain(hashes[row] & self.mask));
         Ok(ColumnarValue::Array(Arc::new(BooleanArray::new(found, None))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn neighbours_pass_only_where_they_may() {
+        let (hash, neighbour) = (7 << 40, (7 << 40) + 1);
+        let some = Suspects::for_rows(1);
+        some.mark(hash);
+        assert!(some.may_contain(hash) && some.may_contain(neighbour));
+        let exactly = Suspects::exactly(vec![u64::MAX, hash]);
+        assert!(exactly.may_contain(hash) && exactly.may_contain(u64::MAX));
+        assert!(!exactly.may_contain(neighbour) && !exactly.may_contain(0));
+        assert_eq!(exactly.marked(2), [true, true]);
     }
 }

@@ -17,7 +17,7 @@ pub struct Project {
     pub dir: PathBuf,
     /// Where divergence tables and run records go: a folder or a URL, absolute.
     pub output: String,
-    /// Where digests of files are remembered, if anywhere: a folder or a URL, absolute.
+    /// Where digests of files, and rows that diverge, are remembered, if anywhere: a folder or a URL, absolute.
     pub cache: Option<String>,
     /// By name, in the order of the file.
     pub datasets: Vec<Dataset>,

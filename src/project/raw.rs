@@ -15,8 +15,8 @@ pub(crate) struct RawProject {
     /// Where divergence tables and run records go: a folder, relative to this file, or a URL such as s3://bucket/prefix.
     /// Default: ./out
     pub output: Given<Text>,
-    /// Where digests of files are remembered, so that a later run reads only what is new: a folder, relative to this file,
-    /// or a URL. Default: nowhere.
+    /// Where digests of files, and rows that diverge, are remembered, so that a later run reads only what is new: a folder,
+    /// relative to this file, or a URL. Default: nowhere.
     pub cache: Given<Text>,
     /// Named tables that rules can read.
     pub datasets: Entries<RawDataset>,

@@ -72,6 +72,7 @@ async fn of_match(
 ) -> Result<RuleExplanation> {
     let choice = planned.choice(engine, options.strategy, exact).await?.ok_or_else(no_choice)?;
     let Choice { strategy, why, rejected, estimate } = choice;
+    let why = engine.foreseen(plan, strategy).await?.unwrap_or(why);
     let assembler = Arc::new(Assembler::new("", plan.clone()));
     let shown = shown(engine, async |engine: Arc<Engine>| {
         let operator = engine.explained(plan, strategy, exact, emit(assembler.clone())).await?;

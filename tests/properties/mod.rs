@@ -5,6 +5,7 @@
 
 mod arrays;
 mod case;
+mod histories;
 mod hunt;
 mod kinds;
 mod oracle;
@@ -108,7 +109,7 @@ fn the_way_of_comparing_changes_nothing() {
         let tables = Tables::write(&case);
         let found = format!("{:?}", tables.reconcile(&Way::default())?);
         for (strategy, limits) in &ways {
-            let way = Way { strategy: *strategy, limits: limits.clone() };
+            let way = Way { strategy: *strategy, limits: limits.clone(), ..Way::default() };
             let again = format!("{:?}", tables.reconcile(&way)?);
             prop_assert_eq!(&found, &again, "{:?}", way);
         }

@@ -135,7 +135,7 @@ fn order_changes_nothing() {
         let mut first: Option<String> = None;
         for strategy in [How::Merge, How::Digest, How::Bytes, How::Join] {
             for (batch_rows, bits) in [(1, 64), (3, 2), (8192, 0)] {
-                let way = Way { strategy, limits: limits(batch_rows, bits) };
+                let way = Way { strategy, limits: limits(batch_rows, bits), cache: None };
                 let found = tables.reconcile(&way)?;
                 prop_assert_eq!(&found.verdict, &expected, "{:?}", way);
                 let told = format!("{:?} {:?}", found.ids, found.own);

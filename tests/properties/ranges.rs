@@ -103,7 +103,7 @@ fn ranges_zipped_apart_change_nothing() {
             for (batch_rows, bits) in [(3, 2), (8192, 64)] {
                 let hash_mask = u64::MAX << (64 - bits);
                 let limits = Limits { memory: 64 << 20, threads, batch_rows, hash_mask, range_rows };
-                let way = Way { strategy, limits };
+                let way = Way { strategy, limits, cache: None };
                 let found = tables.reconcile(&way)?;
                 prop_assert_eq!(&found.verdict, &expected, "{:?}", way);
                 let told = format!("{:?} {:?}", found.ids, found.own);

@@ -1,7 +1,7 @@
 //! Writes a case's tables, reconciles them through the library, and reads the divergence table back.
 
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
@@ -29,11 +29,13 @@ static RUNTIME: LazyLock<tokio::runtime::Runtime> =
 pub struct Way {
     pub strategy: Strategy,
     pub limits: Limits,
+    pub cache: Option<PathBuf>,
 }
 
 impl Default for Way {
     fn default() -> Self {
-        Self { strategy: Strategy::Digest, limits: Limits { memory: 256 << 20, threads: 2, ..Limits::default() } }
+        let limits = Limits { memory: 256 << 20, threads: 2, ..Limits::default() };
+        Self { strategy: Strategy::Digest, limits, cache: None }
     }
 }
 
@@ -83,17 +85,27 @@ impl Tables {
         Self { dir, case: case.clone() }
     }
 
+    /// Where `source` and `target` are.
+    pub fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
     /// What the run found; an error of the run fails the case.
     pub fn reconcile(&self, way: &Way) -> Result<Found, TestCaseError> {
+        Ok(self.report(way)?.0)
+    }
+
+    /// With all that it says.
+    pub fn report(&self, way: &Way) -> Result<(Found, RuleReport), TestCaseError> {
         self.try_reconcile(way).map_err(|e| TestCaseError::fail(format!("{way:?}: {e:?}")))
     }
 
-    fn try_reconcile(&self, way: &Way) -> tieout::Result<Found> {
+    fn try_reconcile(&self, way: &Way) -> tieout::Result<(Found, RuleReport)> {
         let out = tempfile::tempdir_in(self.dir.path()).unwrap();
         let project = project(self.dir.path(), rule(&self.case));
         let report = execute(&project, way, out.path())?;
         let table = data::read_parquet(&out.path().join("divergences"));
-        Ok(found(&self.case, &report, &table))
+        Ok((found(&self.case, &report, &table), report))
     }
 }
 
@@ -117,7 +129,7 @@ pub fn execute(project: &Project, way: &Way, out: &Path) -> tieout::Result<RuleR
     let options = RunOptions {
         limits: way.limits.clone(),
         strategy: Some(way.strategy),
-        cache: None,
+        cache: way.cache.as_ref().map(|cache| cache.display().to_string()),
         budget: Default::default(),
         guarantee: None,
         limit: 3,

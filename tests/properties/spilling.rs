@@ -20,7 +20,7 @@ fn little_memory_changes_nothing() {
     assert!(roomy.verdict == expected, "with room: {:?} against {:?}", roomy.verdict.kinds, expected.kinds);
     for strategy in Strategy::ALL {
         let limits = Limits { memory: 24 << 20, threads: 2, ..Limits::default() };
-        let tight = tables.reconcile(&Way { strategy, limits }).unwrap();
+        let tight = tables.reconcile(&Way { strategy, limits, cache: None }).unwrap();
         assert!(tight == roomy, "{strategy}: {:?} against {:?}", tight.verdict.kinds, roomy.verdict.kinds);
     }
 }
@@ -33,12 +33,12 @@ fn little_memory_and_colliding_keys_change_nothing() {
     let tables = Tables::write(&case);
     for strategy in Strategy::ALL {
         let limits = Limits { memory: 24 << 20, threads: 2, batch_rows: 7, hash_mask: u64::MAX << 62, range_rows: 20 };
-        let tight = tables.reconcile(&Way { strategy, limits }).unwrap();
+        let tight = tables.reconcile(&Way { strategy, limits, cache: None }).unwrap();
         assert!(tight.verdict == expected, "{strategy}: {:?} against {:?}", tight.verdict.kinds, expected.kinds);
     }
 }
 
-fn wide_rows(rows: usize) -> Case {
+pub fn wide_rows(rows: usize) -> Case {
     let column = |name: &str, data_type: DataType, mode: Mode| Column {
         name: name.into(),
         types: [data_type.clone(), data_type],
