@@ -189,6 +189,11 @@ impl Opened {
         format!("{} {:?} {:?}", self.connector, self.table.schema(), self.csv.as_ref().map(|csv| csv.options()))
     }
 
+    /// Whether reading it waits for a network.
+    pub fn is_remote(&self) -> bool {
+        self.store.objects().iter().any(|object| matches!(object.origin, listing::Origin::Remote(_)))
+    }
+
     /// Bytes of all files, as stored.
     pub fn bytes(&self) -> u64 {
         self.inputs.iter().map(|input| input.size).sum()

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use datafusion::arrow::datatypes::DataType;
@@ -19,6 +19,7 @@ use datafusion::logical_expr::{LogicalPlanBuilder, TableSource};
 use datafusion::prelude::SessionContext;
 use datafusion::sql::parser::{DFParser, Statement};
 use futures::FutureExt;
+use tokio::sync::OnceCell;
 
 use crate::dataset::{self, Input, Opened};
 use crate::error::{Error, ErrorKind, Result};
@@ -37,7 +38,8 @@ type State = Box<dyn Fn() -> Option<SessionState> + Send + Sync>;
 pub struct Catalog {
     /// By name.
     datasets: BTreeMap<String, Dataset>,
-    opened: tokio::sync::Mutex<HashMap<String, Arc<Opened>>>,
+    /// Of those that were named: each is opened once, beside others.
+    opened: Mutex<HashMap<String, Arc<OnceCell<Arc<Opened>>>>>,
     progress: Arc<Progress>,
     state: State,
 }
@@ -97,17 +99,16 @@ impl Catalog {
         if matches!(dataset.connector, Connector::Sql(_)) {
             return Ok(None);
         }
-        let mut opened = self.opened.lock().await;
-        if let Some(found) = opened.get(name) {
-            return Ok(Some(found.clone()));
-        }
-        let result = dataset::open(&self.session()?, dataset, &self.progress).await;
-        let fresh = Arc::new(result.map_err(|error| match &dataset.location {
-            Some(location) => error.context("dataset", name).at(location.clone()),
-            None => error.context("dataset", name),
-        })?);
-        opened.insert(name.to_string(), fresh.clone());
-        Ok(Some(fresh))
+        let cell =
+            self.opened.lock().unwrap_or_else(PoisonError::into_inner).entry(name.to_string()).or_default().clone();
+        let open = || async {
+            let result = dataset::open(&self.session()?, dataset, &self.progress).await;
+            Ok(Arc::new(result.map_err(|error| match &dataset.location {
+                Some(location) => error.context("dataset", name).at(location.clone()),
+                None => error.context("dataset", name),
+            })?))
+        };
+        cell.get_or_try_init(open).await.cloned().map(Some)
     }
 
     /// The pinned inputs of a dataset; of a view, those of all that it reads.

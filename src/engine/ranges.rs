@@ -30,11 +30,15 @@ use crate::side::{BySide, Side};
 
 /// Ranges for each thread: so that none has nothing to do while another still works.
 const RANGES_A_THREAD: usize = 2;
+/// The same where reading waits for a network: all of them are read at once.
+const REMOTE_RANGES_A_THREAD: usize = 4;
 
 /// The merges that run beside each other.
 pub struct Cuts {
     ranges: Ranges,
     context: Arc<TaskContext>,
+    /// How many of them run at once.
+    at_once: usize,
 }
 
 impl Engine {
@@ -45,12 +49,17 @@ impl Engine {
             return Ok(None);
         }
         let Some((first, opened)) = first_key(plan) else { return Ok(None) };
+        let (mut most, mut at_once) = (self.threads * RANGES_A_THREAD, self.threads);
         // What is decoded at once must not take what the memory is for.
-        let decoded = (opened.source.group_bytes() + opened.target.group_bytes()) * self.threads as u64;
-        if decoded > self.memory / 16 {
+        let decoded = opened.source.group_bytes() + opened.target.group_bytes();
+        let fits = |ranges: usize| decoded * ranges as u64 <= self.memory / 16;
+        if !fits(at_once) {
             return Ok(None);
         }
-        let most = self.threads * RANGES_A_THREAD;
+        let remote = self.threads * REMOTE_RANGES_A_THREAD;
+        if (opened.source.is_remote() || opened.target.is_remote()) && fits(remote) {
+            (most, at_once) = (remote, remote);
+        }
         let Some(ranges) = ranges(opened.source, opened.target, first, most, self.range_rows) else { return Ok(None) };
         let apart = |partitions: usize| {
             self.session_with(|config| {
@@ -72,7 +81,7 @@ impl Engine {
             inputs.push(scan);
         }
         let (Some(target), Some(source)) = (inputs.pop(), inputs.pop()) else { return Ok(None) };
-        Ok(Some((Cuts { ranges, context: apart(1).task_ctx() }, BySide::new(source, target))))
+        Ok(Some((Cuts { ranges, context: apart(1).task_ctx(), at_once }, BySide::new(source, target))))
     }
 }
 
@@ -106,7 +115,7 @@ impl Comparison {
         let limit = usize::try_from(self.engine.memory / GROUP_SHARE).unwrap_or(usize::MAX) / tasks;
         // Where nothing is tolerated, each row that is told is a divergence.
         let exact = self.plan.values.iter().all(|column| column.tolerance.is_none());
-        let slots = Arc::new(Semaphore::new(self.engine.threads.max(1)));
+        let slots = Arc::new(Semaphore::new(self.cuts.as_ref().map_or(1, |cuts| cuts.at_once)));
         let run = |(number, ((bounds, batches), mut open)): (usize, ((Bounds, BySide<Batches>), Open))| {
             let (shapes, slots) = (shapes.clone(), slots.clone());
             let budget = self.engine.budget.clone();

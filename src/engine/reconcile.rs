@@ -227,19 +227,38 @@ impl Comparison {
             return self.compare_files(remembered, inputs, context).await;
         }
         let mut sides = BySide::<Vec<(usize, Digests)>>::default();
-        for side in Side::BOTH {
-            let streams = execute_stream_partitioned(inputs.get(side).clone(), context.clone())?;
-            let parts = streams.len();
-            let collect = |stream| collect_digests(self.engine.clone(), stream, self.digests(parts));
-            let tasks: Vec<_> = streams.into_iter().map(collect).collect();
-            let digests = join_all(tasks).await.map_err(|error| error.context("side", side.as_str()))?;
-            *sides.get_mut(side) = digests.into_iter().enumerate().collect();
+        for turn in self.turns(inputs) {
+            let mut tasks = Vec::new();
+            for &side in turn {
+                let streams = execute_stream_partitioned(inputs.get(side).clone(), context.clone())?;
+                let parts = streams.len();
+                tasks.extend(streams.into_iter().map(|stream| {
+                    let (engine, digests) = (self.engine.clone(), self.digests(parts));
+                    async move {
+                        let digests = collect_digests(engine, stream, digests).await;
+                        Ok((side, digests.map_err(|error| error.context("side", side.as_str()))?))
+                    }
+                }));
+            }
+            for (side, digests) in join_all(tasks).await? {
+                let digests_of_side = sides.get_mut(side);
+                digests_of_side.push((digests_of_side.len(), digests));
+            }
         }
         let mut scanned = self.compare_digests(sides, false).await?;
         if self.strategy == Strategy::Bytes && self.cancelled.is_none() {
             scanned.why = Some("nothing stands on both sides in the same bytes; digests are compared".into());
         }
         Ok(scanned)
+    }
+
+    /// Which sides are read at once: one after the other, unless that would leave threads with nothing to do.
+    fn turns(&self, inputs: &BySide<Arc<dyn ExecutionPlan>>) -> Vec<&'static [Side]> {
+        let tasks = inputs.as_ref().map(|input| input.properties().output_partitioning().partition_count());
+        match tasks.source + tasks.target <= self.engine.threads {
+            true => vec![&Side::BOTH],
+            false => vec![&[Side::Source], &[Side::Target]],
+        }
     }
 
     /// All rows are open; if a limit was reached, they may not even be all.
@@ -333,15 +352,18 @@ impl Comparison {
         counting: bool,
     ) -> Result<BySide<Tally>> {
         let mut tally = BySide::<Tally>::default();
-        for side in Side::BOTH {
-            let streams = execute_stream_partitioned(plans.get(side).clone(), context.clone())?;
+        for turn in self.turns(plans) {
             // The streams run in their own tasks; here one place takes their batches in.
-            let (sender, mut receiver) = mpsc::channel::<RecordBatch>(2);
-            let tasks: Vec<_> = streams.into_iter().map(|stream| forward(stream, sender.clone())).collect();
+            let (sender, mut receiver) = mpsc::channel::<(Side, RecordBatch)>(2);
+            let mut tasks = Vec::new();
+            for &side in turn {
+                let streams = execute_stream_partitioned(plans.get(side).clone(), context.clone())?;
+                tasks.extend(streams.into_iter().map(|stream| forward(side, stream, sender.clone())));
+            }
             drop(sender);
             let tasks = tokio::spawn(join_all(tasks));
             let _abort = AbortOnDrop(tasks.abort_handle());
-            while let Some(batch) = receiver.recv().await {
+            while let Some((side, batch)) = receiver.recv().await {
                 add_digests(&batch, tally.get_mut(side))?;
                 if counting {
                     self.engine.progress.add_rows(batch.num_rows() as u64);
@@ -351,7 +373,7 @@ impl Comparison {
                     return Ok(tally);
                 }
             }
-            tasks.await.map_err(worker_failed)?.map_err(|error| error.context("side", side.as_str()))?;
+            tasks.await.map_err(worker_failed)??;
         }
         Ok(tally)
     }

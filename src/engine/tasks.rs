@@ -14,6 +14,7 @@ use crate::engine::digests::{Digests, digest_of};
 use crate::engine::ordered::Batches;
 use crate::engine::window::Shape;
 use crate::error::{Error, ErrorKind, Result};
+use crate::side::Side;
 use crate::sql::{key_hashes, row_digests};
 
 /// Digests of a stream of key hashes and digests.
@@ -69,9 +70,15 @@ pub async fn collect_rest(
     }
 }
 
-pub async fn forward(mut stream: SendableRecordBatchStream, sender: mpsc::Sender<RecordBatch>) -> Result<()> {
-    while let Some(batch) = stream.try_next().await? {
-        if sender.send(batch).await.is_err() {
+/// Hands on the batches of a side's stream.
+pub async fn forward(
+    side: Side,
+    mut stream: SendableRecordBatchStream,
+    sender: mpsc::Sender<(Side, RecordBatch)>,
+) -> Result<()> {
+    let failed = |error| Error::from(error).context("side", side.as_str());
+    while let Some(batch) = stream.try_next().await.map_err(failed)? {
+        if sender.send((side, batch)).await.is_err() {
             break;
         }
     }

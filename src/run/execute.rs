@@ -48,8 +48,10 @@ impl Execution<'_> {
         let catalog = &self.engine.catalog;
         match (planned.datasets, &planned.plan) {
             (Some(datasets), _) => {
-                catalog.verify_unchanged(&datasets.source).await?;
-                catalog.verify_unchanged(&datasets.target).await?;
+                let unchanged = |name| catalog.verify_unchanged(name);
+                let (source, target) =
+                    futures::future::join(unchanged(&datasets.source), unchanged(&datasets.target)).await;
+                source.and(target)?;
                 Ok([catalog.inputs(&datasets.source).await?, catalog.inputs(&datasets.target).await?])
             }
             (None, Plan::Sql(sql)) => {

@@ -111,18 +111,13 @@ impl<'a> Planned<'a> {
 
 /// What stands behind FROM for both sides. `text`: cells as they are, for rules to which an unreadable cell is a divergence.
 pub async fn relations(engine: &Engine, names: &BySide<String>, text: bool) -> Result<BySide<Relation>> {
-    let mut found = Vec::new();
-    for side in Side::BOTH {
-        let name = names.get(side);
-        let relation = relation(engine, name, text).await;
-        found.push(relation.map_err(|error: Error| error.context("side", side.as_str()))?);
-    }
-    let target = found.pop().ok_or_else(no_side)?;
-    Ok(BySide::new(found.pop().ok_or_else(no_side)?, target))
-}
-
-fn no_side() -> Error {
-    Error::new(crate::error::ErrorKind::Internal, "a rule without a side")
+    let of_side = async |side: Side| {
+        let relation = relation(engine, names.get(side), text).await;
+        relation.map_err(|error: Error| error.context("side", side.as_str()))
+    };
+    // At once, for stores that are far away; of two errors, the source's is told.
+    let (source, target) = futures::future::join(of_side(Side::Source), of_side(Side::Target)).await;
+    Ok(BySide::new(source?, target?))
 }
 
 async fn relation(engine: &Engine, name: &str, text: bool) -> Result<Relation> {
