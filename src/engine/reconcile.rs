@@ -254,8 +254,8 @@ impl Comparison {
 
     /// Which sides are read at once: one after the other, unless that would leave threads with nothing to do.
     fn turns(&self, inputs: &BySide<Arc<dyn ExecutionPlan>>) -> Vec<&'static [Side]> {
-        let tasks = inputs.as_ref().map(|input| input.properties().output_partitioning().partition_count());
-        match tasks.source + tasks.target <= self.engine.threads {
+        let readers = inputs.as_ref().map(|input| readers(input.as_ref()));
+        match readers.source + readers.target <= self.engine.threads {
             true => vec![&Side::BOTH],
             false => vec![&[Side::Source], &[Side::Target]],
         }
@@ -389,6 +389,14 @@ impl Comparison {
             .hint("this is no verdict; please report it")),
             _ => Ok(()),
         }
+    }
+}
+
+/// How many tasks read what a plan begins with, however its rows are distributed after that.
+fn readers(plan: &dyn ExecutionPlan) -> usize {
+    match plan.children().as_slice() {
+        [] => plan.properties().output_partitioning().partition_count(),
+        children => children.iter().map(|child| readers(child.as_ref())).sum(),
     }
 }
 
