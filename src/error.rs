@@ -271,18 +271,40 @@ fn classify(error: DataFusionError) -> Error {
             .hint("give more memory with --memory, or a larger disk for spilling with TMPDIR"),
         DataFusionError::ObjectStore(store) => from_store(store).source(text),
         DataFusionError::ParquetError(_) => Error::new(ErrorKind::Data, tidy(&text)),
-        DataFusionError::IoError(io) if io.kind() == std::io::ErrorKind::StorageFull => {
-            Error::new(ErrorKind::Resources, tidy(&text)).hint("free some disk space, or point TMPDIR to a larger disk")
-        }
         // Inputs and outputs are object stores to DataFusion: what it opens as a file of its own is what it spills.
-        DataFusionError::IoError(io) => {
-            Error::new(ErrorKind::Resources, "a temporary file could not be written or read")
-                .source(io.to_string())
-                .hint("check the folder for temporary files (TMPDIR)")
-        }
-        DataFusionError::ArrowError(..) | DataFusionError::Execution(_) => Error::new(ErrorKind::Data, tidy(&text)),
+        DataFusionError::IoError(io) => of_spilling(io, &text),
+        DataFusionError::ArrowError(arrow, _) => match os_error(arrow) {
+            Some(io) => of_spilling(io, &text),
+            None => Error::new(ErrorKind::Data, tidy(&text)),
+        },
+        DataFusionError::Execution(_) => Error::new(ErrorKind::Data, tidy(&text)),
         _ => Error::new(ErrorKind::Internal, tidy(&text)),
     }
+}
+
+fn of_spilling(io: &std::io::Error, text: &str) -> Error {
+    if io.kind() == std::io::ErrorKind::StorageFull {
+        return Error::new(ErrorKind::Resources, tidy(text))
+            .hint("free some disk space, or point TMPDIR to a larger disk");
+    }
+    Error::new(ErrorKind::Resources, "a temporary file could not be written or read")
+        .source(io.to_string())
+        .hint("check the folder for temporary files (TMPDIR)")
+}
+
+/// What the operating system refused; not what a reader found wrong with the bytes.
+fn os_error(arrow: &ArrowError) -> Option<&std::io::Error> {
+    let mut next: Option<&(dyn std::error::Error + 'static)> = match arrow {
+        ArrowError::IoError(_, io) => Some(io),
+        _ => None,
+    };
+    while let Some(error) = next {
+        if let Some(io) = error.downcast_ref::<std::io::Error>().filter(|io| io.raw_os_error().is_some()) {
+            return Some(io);
+        }
+        next = error.source();
+    }
+    None
 }
 
 /// `table 'datafusion.public.orders' not found`, without what names our own catalog.

@@ -228,21 +228,9 @@ impl Comparison {
         }
         let mut sides = BySide::<Vec<(usize, Digests)>>::default();
         for turn in self.turns(inputs) {
-            let mut tasks = Vec::new();
-            for &side in turn {
-                let streams = execute_stream_partitioned(inputs.get(side).clone(), context.clone())?;
-                let parts = streams.len();
-                tasks.extend(streams.into_iter().map(|stream| {
-                    let (engine, digests) = (self.engine.clone(), self.digests(parts));
-                    async move {
-                        let digests = collect_digests(engine, stream, digests).await;
-                        Ok((side, digests.map_err(|error| error.context("side", side.as_str()))?))
-                    }
-                }));
-            }
-            for (side, digests) in join_all(tasks).await? {
-                let digests_of_side = sides.get_mut(side);
-                digests_of_side.push((digests_of_side.len(), digests));
+            let collected = turn.iter().map(|&side| self.collect(side, inputs.get(side), context));
+            for (side, digests) in turn.iter().zip(futures::future::join_all(collected).await) {
+                *sides.get_mut(*side) = digests?.into_iter().enumerate().collect();
             }
         }
         let mut scanned = self.compare_digests(sides, false).await?;
@@ -250,6 +238,19 @@ impl Comparison {
             scanned.why = Some("nothing stands on both sides in the same bytes; digests are compared".into());
         }
         Ok(scanned)
+    }
+
+    async fn collect(
+        &self,
+        side: Side,
+        input: &Arc<dyn ExecutionPlan>,
+        context: &Arc<TaskContext>,
+    ) -> Result<Vec<Digests>> {
+        let streams = execute_stream_partitioned(input.clone(), context.clone())?;
+        let parts = streams.len();
+        let collect = |stream| collect_digests(self.engine.clone(), stream, self.digests(parts));
+        let tasks = streams.into_iter().map(collect).collect();
+        join_all(tasks).await.map_err(|error| error.context("side", side.as_str()))
     }
 
     /// Which sides are read at once: one after the other, unless that would leave threads with nothing to do.
@@ -358,11 +359,11 @@ impl Comparison {
             let mut tasks = Vec::new();
             for &side in turn {
                 let streams = execute_stream_partitioned(plans.get(side).clone(), context.clone())?;
-                tasks.extend(streams.into_iter().map(|stream| forward(side, stream, sender.clone())));
+                let forwards = streams.into_iter().map(|stream| forward(side, stream, sender.clone())).collect();
+                let task = tokio::spawn(join_all(forwards));
+                tasks.push((AbortOnDrop(task.abort_handle()), task));
             }
             drop(sender);
-            let tasks = tokio::spawn(join_all(tasks));
-            let _abort = AbortOnDrop(tasks.abort_handle());
             while let Some((side, batch)) = receiver.recv().await {
                 add_digests(&batch, tally.get_mut(side))?;
                 if counting {
@@ -373,7 +374,10 @@ impl Comparison {
                     return Ok(tally);
                 }
             }
-            tasks.await.map_err(worker_failed)??;
+            // Of two errors, the source's is told.
+            for (_abort, task) in tasks {
+                task.await.map_err(worker_failed)??;
+            }
         }
         Ok(tally)
     }
