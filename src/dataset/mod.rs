@@ -191,7 +191,7 @@ impl Opened {
 
     /// Whether reading it waits for a network.
     pub fn is_remote(&self) -> bool {
-        self.store.objects().iter().any(|object| matches!(object.origin, listing::Origin::Remote(_)))
+        self.store.is_remote()
     }
 
     /// Bytes of all files, as stored.

@@ -31,7 +31,10 @@ use crate::error::{Error, ErrorKind, Result};
 /// Bytes of the end of a file that are fetched at once: most footers fit.
 const FOOTER_HINT: usize = 64 << 10;
 
+/// Footers that are read at once, from a remote store. On disk fewer are as fast; each more is a thread of its own, and a
+/// thread that has read files holds memory.
 const FOOTERS_AT_ONCE: usize = 16;
+const LOCAL_FOOTERS_AT_ONCE: usize = 4;
 
 /// What opening gives.
 pub(super) struct OpenedParquet {
@@ -44,7 +47,8 @@ pub(super) struct OpenedParquet {
 pub(super) async fn open(mut parts: Parts) -> Result<OpenedParquet> {
     let files = parts.files();
     let footers: Vec<_> = files.iter().map(|file| read_footer(file.clone())).collect();
-    let footers: Vec<Footer> = stream::iter(footers).buffered(FOOTERS_AT_ONCE).try_collect().await?;
+    let at_once = if parts.store.is_remote() { FOOTERS_AT_ONCE } else { LOCAL_FOOTERS_AT_ONCE };
+    let footers: Vec<Footer> = stream::iter(footers).buffered(at_once).try_collect().await?;
     let names: Vec<String> = files.iter().map(SourceFile::display).collect();
     let schemas: Vec<FileSchema<'_>> =
         names.iter().zip(&footers).map(|(display, footer)| FileSchema { display, schema: &footer.schema }).collect();

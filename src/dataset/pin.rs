@@ -84,6 +84,11 @@ impl PinnedStore {
         self.by_path.get(path).map_or_else(|| path.to_string(), |at| self.objects[*at].display.clone())
     }
 
+    /// Whether reading any of the objects waits for a network.
+    pub(super) fn is_remote(&self) -> bool {
+        self.objects.iter().any(|object| matches!(object.origin, Origin::Remote(_)))
+    }
+
     pub(super) async fn verify_unchanged(&self) -> Result<()> {
         let checks: Vec<_> = self
             .objects
