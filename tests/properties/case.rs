@@ -37,6 +37,17 @@ pub struct Column {
 }
 
 impl Column {
+    /// Of one type on both sides, compared as it is.
+    pub fn plain(name: &str, data_type: DataType) -> Self {
+        Self {
+            name: name.into(),
+            types: [data_type.clone(), data_type],
+            storage: [Storage::Plain; 2],
+            mode: Mode::Exact,
+            near: None,
+        }
+    }
+
     pub fn canon(&self, value: &Value) -> Canon {
         value.canon(self.mode)
     }

@@ -5,11 +5,11 @@ use datafusion::arrow::datatypes::DataType;
 use proptest::prelude::*;
 use tieout::engine::{Limits, Strategy as How};
 
-use super::case::{Case, Column, Storage};
+use super::case::{Case, Column};
 use super::check;
 use super::oracle::expected;
 use super::runner::{Tables, Way};
-use super::value::{Mode, Value};
+use super::value::Value;
 
 /// How the rows of one side come.
 #[derive(Debug, Clone, Copy)]
@@ -57,8 +57,8 @@ fn made() -> impl Strategy<Value = Made> {
 
 impl Made {
     fn case(&self) -> Case {
-        let text = |name: &str| column(name, if self.texts { DataType::Utf8 } else { DataType::Int64 });
-        let columns = vec![text("a"), column("b", DataType::Int32), column("v", DataType::Utf8)];
+        let text = |name: &str| Column::plain(name, if self.texts { DataType::Utf8 } else { DataType::Int64 });
+        let columns = vec![text("a"), Column::plain("b", DataType::Int32), Column::plain("v", DataType::Utf8)];
         let mut rows: [Vec<[u8; 3]>; 2] = [self.rows.clone(), self.rows.clone()];
         for (row, at, cell) in &self.edits {
             let length = rows[1].len().max(1);
@@ -106,16 +106,6 @@ impl Made {
         let second = if b % 4 == 0 { Value::Null } else { Value::Num(i128::from(b % 3), 0) };
         let value = if v % 5 == 0 { Value::Null } else { Value::Text(format!("{}", v % 4)) };
         vec![first, second, value]
-    }
-}
-
-fn column(name: &str, data_type: DataType) -> Column {
-    Column {
-        name: name.into(),
-        types: [data_type.clone(), data_type],
-        storage: [Storage::Plain; 2],
-        mode: Mode::Exact,
-        near: None,
     }
 }
 

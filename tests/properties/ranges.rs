@@ -5,11 +5,11 @@ use datafusion::arrow::datatypes::DataType;
 use proptest::prelude::*;
 use tieout::engine::{Limits, Strategy as How};
 
-use super::case::{Case, Column, Storage};
+use super::case::{Case, Column};
 use super::check;
 use super::oracle::expected;
 use super::runner::{Tables, Way};
-use super::value::{Mode, Value};
+use super::value::Value;
 
 /// Keys in order, each so often; (place, cell) is changed, or left out, on a side; (place) is swapped with the next row.
 #[derive(Debug, Clone)]
@@ -43,7 +43,8 @@ fn made() -> impl Strategy<Value = Made> {
 impl Made {
     fn case(&self) -> Case {
         let key = if self.texts { DataType::Utf8 } else { DataType::Int64 };
-        let columns = vec![column("k", key), column("n", DataType::Int32), column("v", DataType::Int32)];
+        let columns =
+            vec![Column::plain("k", key), Column::plain("n", DataType::Int32), Column::plain("v", DataType::Int32)];
         let keys = (0i128..).zip(&self.repeats).flat_map(|(key, times)| (0..*times).map(move |n| (key, n)));
         // Rows of one key come with the numbers 0, 0, 1, 1 ...: whole keys repeat, too.
         let rows: Vec<[i128; 3]> = keys.map(|(key, n)| [key, i128::from(n / 2), i128::from(n % 3)]).collect();
@@ -77,16 +78,6 @@ impl Made {
             false => Value::Num(key, 0),
         };
         vec![key, Value::Num(n, 0), Value::Num(v, 0)]
-    }
-}
-
-fn column(name: &str, data_type: DataType) -> Column {
-    Column {
-        name: name.into(),
-        types: [data_type.clone(), data_type],
-        storage: [Storage::Plain; 2],
-        mode: Mode::Exact,
-        near: None,
     }
 }
 
