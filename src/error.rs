@@ -24,6 +24,8 @@ pub enum ErrorKind {
     NotFound,
     /// The system behind a dataset or an output refuses.
     Permission,
+    /// The system behind a dataset cannot be reached, or gives up; it may be back later.
+    Unavailable,
     /// Input that cannot be read: truncated, foreign, ragged, wrongly encoded.
     Data,
     /// Columns that cannot serve as asked: types that cannot be compared as keys, zoned against zoneless.

@@ -14,9 +14,9 @@ use datafusion::datasource::physical_plan::parquet::ParquetAccessPlan;
 use datafusion::parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, RowGroupMetaData};
 use futures::stream::{self, StreamExt, TryStreamExt};
 
-use super::Opened;
 use super::listing::Object;
 use super::source::SourceFile;
+use super::{Opened, OpenedFiles};
 use crate::error::{Error, Result};
 use crate::side::BySide;
 
@@ -47,16 +47,17 @@ impl Opened {
     /// Why bytes are worth comparing with `other`'s; None if they are not. `columns`: those that are compared, as both
     /// sides name them.
     pub fn may_be_identical(&self, other: &Opened, columns: &[(&str, &str)]) -> Option<String> {
-        let columns = &in_files(self, other, columns)?;
+        let (source, target) = (self.files()?, other.files()?);
+        let columns = &in_files(source, target, columns)?;
         match (self.connector, other.connector) {
             ("parquet", "parquet") => {
-                let pairs = pairs(self, other, columns);
+                let pairs = pairs(source, target, columns);
                 let groups: usize = pairs.iter().map(|pair| pair.groups.len()).sum();
                 (groups > 0).then(|| format!("{groups} row groups have the same sizes on both sides"))
             }
             _ => {
-                let (mine, theirs) = (self.csv.as_ref()?, other.csv.as_ref()?);
-                let alike = mine.speak_alike(theirs, columns) && same_names(self, other).is_some();
+                let (mine, theirs) = (source.csv.as_ref()?, target.csv.as_ref()?);
+                let alike = mine.speak_alike(theirs, columns) && same_names(source, target).is_some();
                 alike.then(|| "both sides are CSV of one dialect: lines are compared before any is parsed".into())
             }
         }
@@ -79,14 +80,15 @@ pub struct Alike<'a> {
 
 /// Compares bytes, and cancels what agrees. None: nothing does, or nothing can be said.
 pub async fn identical(source: &Opened, target: &Opened, alike: &Alike<'_>) -> Result<Option<Identical>> {
+    let (Some(mine), Some(theirs)) = (source.files(), target.files()) else { return Ok(None) };
     match (source.connector, target.connector) {
-        ("csv", "csv") => csv_records(source, target, alike).await,
-        ("parquet", "parquet") => row_groups(source, target, &alike.columns).await,
+        ("csv", "csv") => csv_records(mine, theirs, alike).await,
+        ("parquet", "parquet") => row_groups(mine, theirs, &alike.columns).await,
         _ => Ok(None),
     }
 }
 
-async fn csv_records(source: &Opened, target: &Opened, alike: &Alike<'_>) -> Result<Option<Identical>> {
+async fn csv_records(source: &OpenedFiles, target: &OpenedFiles, alike: &Alike<'_>) -> Result<Option<Identical>> {
     let (Some(mine), Some(theirs)) = (&source.csv, &target.csv) else { return Ok(None) };
     if !mine.speak_alike(theirs, &alike.columns) {
         return Ok(None);
@@ -108,7 +110,7 @@ async fn csv_records(source: &Opened, target: &Opened, alike: &Alike<'_>) -> Res
         open.source.extend(source);
         open.target.extend(target);
     }
-    let table = |opened: &Opened, batches: Vec<RecordBatch>| -> Result<Arc<dyn TableProvider>> {
+    let table = |opened: &OpenedFiles, batches: Vec<RecordBatch>| -> Result<Arc<dyn TableProvider>> {
         let schema = opened.table.schema();
         let named = batches.into_iter().map(|batch| Ok(batch.with_schema(schema.clone())?));
         Ok(Arc::new(MemTable::try_new(schema.clone(), vec![named.collect::<Result<_>>()?])?))
@@ -118,7 +120,7 @@ async fn csv_records(source: &Opened, target: &Opened, alike: &Alike<'_>) -> Res
 }
 
 /// Every file with the one of the same name below the folder; the only ones whatever their names. None: some have none.
-fn same_names(source: &Opened, target: &Opened) -> Option<Vec<(usize, usize)>> {
+fn same_names(source: &OpenedFiles, target: &OpenedFiles) -> Option<Vec<(usize, usize)>> {
     let (sources, targets) = (source.store.objects(), target.store.objects());
     if sources.len() == 1 && targets.len() == 1 {
         return Some(vec![(0, 0)]);
@@ -132,7 +134,7 @@ fn same_names(source: &Opened, target: &Opened) -> Option<Vec<(usize, usize)>> {
     sources.iter().enumerate().map(pair).collect()
 }
 
-async fn row_groups(source: &Opened, target: &Opened, columns: &[(&str, &str)]) -> Result<Option<Identical>> {
+async fn row_groups(source: &OpenedFiles, target: &OpenedFiles, columns: &[(&str, &str)]) -> Result<Option<Identical>> {
     let Some(columns) = &in_files(source, target, columns) else { return Ok(None) };
     let mut keep = BySide::new(all_groups(source), all_groups(target));
     let mut rows = 0;
@@ -158,10 +160,14 @@ async fn row_groups(source: &Opened, target: &Opened, columns: &[(&str, &str)]) 
 }
 
 /// The columns that the files hold; None where a column is in the files of one side and in the paths of the other.
-fn in_files<'a>(source: &Opened, target: &Opened, columns: &[(&'a str, &'a str)]) -> Option<Vec<(&'a str, &'a str)>> {
+fn in_files<'a>(
+    source: &OpenedFiles,
+    target: &OpenedFiles,
+    columns: &[(&'a str, &'a str)],
+) -> Option<Vec<(&'a str, &'a str)>> {
     let mut found = Vec::new();
     for (s, t) in columns {
-        match (source.files.is_partition(s), target.files.is_partition(t)) {
+        match (source.table.is_partition(s), target.table.is_partition(t)) {
             (false, false) => found.push((*s, *t)),
             // Files are paired only where their paths say the same of all partitions, in their order.
             (true, true) if s == t => {}
@@ -175,18 +181,18 @@ fn groups_rows(footer: &ParquetMetaData, group: usize) -> u64 {
     footer.row_group(group).num_rows().max(0) as u64
 }
 
-fn file(opened: &Opened, at: usize) -> SourceFile {
+fn file(opened: &OpenedFiles, at: usize) -> SourceFile {
     SourceFile { store: Arc::clone(&opened.store), path: opened.store.objects()[at].path() }
 }
 
-fn all_groups(opened: &Opened) -> Vec<Vec<bool>> {
+fn all_groups(opened: &OpenedFiles) -> Vec<Vec<bool>> {
     opened.footers.iter().map(|footer| vec![true; footer.num_row_groups()]).collect()
 }
 
 /// The table of the row groups that are kept.
-fn rest(opened: &Opened, keep: &[Vec<bool>]) -> Arc<dyn TableProvider> {
+fn rest(opened: &OpenedFiles, keep: &[Vec<bool>]) -> Arc<dyn TableProvider> {
     let mut rows = 0;
-    let files = opened.files.files().iter().zip(keep).enumerate();
+    let files = opened.table.files().iter().zip(keep).enumerate();
     let files = files.filter(|(_, (_, keep))| keep.contains(&true)).map(|(at, (file, keep))| {
         let mut plan = ParquetAccessPlan::new_all(keep.len());
         for (group, keep) in keep.iter().enumerate() {
@@ -201,11 +207,11 @@ fn rest(opened: &Opened, keep: &[Vec<bool>]) -> Arc<dyn TableProvider> {
         }
     });
     let files = files.collect();
-    Arc::new(opened.files.with_files(files, Some(rows)))
+    Arc::new(opened.table.with_files(files, Some(rows)))
 }
 
 /// Files that may agree: the only ones, or of one name below the folder, else of one size.
-fn pairs(source: &Opened, target: &Opened, columns: &[(&str, &str)]) -> Vec<Pair> {
+fn pairs(source: &OpenedFiles, target: &OpenedFiles, columns: &[(&str, &str)]) -> Vec<Pair> {
     let (sources, targets) = (source.store.objects(), target.store.objects());
     let mut free: Vec<bool> = vec![true; targets.len()];
     let mut by_name: HashMap<&str, usize> = HashMap::new();
@@ -220,7 +226,7 @@ fn pairs(source: &Opened, target: &Opened, columns: &[(&str, &str)]) -> Vec<Pair
         let named = if alone { Some(0) } else { by_name.get(object.relative.as_str()).copied() };
         let sized = by_size.get(&object.meta.size).and_then(|found| found.iter().copied().find(|at| free[*at]));
         let Some(other) = named.filter(|at| free[*at]).or(sized) else { continue };
-        if source.files.partition_values(at) != target.files.partition_values(other) {
+        if source.table.partition_values(at) != target.table.partition_values(other) {
             continue;
         }
         let (s, t) = (&source.footers[at], &target.footers[other]);

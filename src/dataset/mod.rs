@@ -7,6 +7,7 @@
 
 mod arrow;
 mod csv;
+mod database;
 mod declared;
 mod glob;
 mod hive;
@@ -39,7 +40,9 @@ use serde::Serialize;
 use self::csv::CsvFiles;
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::Progress;
-use crate::project::model::{Connector, Dataset, Files};
+use crate::project::model::{self as project, Connector, Dataset, Files};
+use database::DatabaseTable;
+pub use database::Databases;
 pub use identical::{Alike, Identical, identical};
 pub use order::KeyOrder;
 use pin::PinnedStore;
@@ -59,42 +62,83 @@ pub struct Opened {
     pub inputs: Vec<Input>,
     /// Exact, from the metadata of all files (Parquet, Arrow IPC files); None where only reading tells.
     pub rows: Option<u64>,
-    /// What reads it: `parquet`, `csv` ...
+    /// What reads it: `parquet`, `csv`, `postgres` ...
     pub connector: &'static str,
+    behind: Behind,
+}
+
+/// What stands behind a dataset.
+#[derive(Debug, Clone)]
+enum Behind {
+    Files(OpenedFiles),
+    Database(Arc<DatabaseTable>),
+}
+
+#[derive(Debug, Clone)]
+struct OpenedFiles {
     store: Arc<PinnedStore>,
-    /// The same as `table`.
-    files: FilesTable,
+    table: FilesTable,
     sorted_by: Vec<String>,
     /// Of Parquet files, in their order.
     footers: Vec<Arc<ParquetMetaData>>,
     csv: Option<Arc<CsvFiles>>,
 }
 
-/// One object as it was when the dataset was opened.
+/// One object, or table of a database, as it was when the dataset was opened.
 #[derive(Clone, Debug, Serialize, PartialEq)]
 pub struct Input {
     /// Without user info and without the values of a query.
     pub url: String,
-    /// Bytes, as stored.
+    /// Bytes, as stored; of a database, 0.
     pub size: u64,
+    /// Of a database, when the snapshot was taken.
     pub last_modified: DateTime<Utc>,
     pub e_tag: Option<String>,
+    /// Of an object, its version; of a database, the snapshot that all was read in: `lsn 0/16B3748` ...
     pub version: Option<String>,
 }
 
 /// Opens a dataset: lists and pins its objects, reads headers, footers or schemas, and registers a store for them in
 /// the session. A [`Connector::Sql`] is a view, which the caller registers: an error here.
-pub async fn open(session: &SessionContext, dataset: &Dataset, progress: &Arc<Progress>) -> Result<Opened> {
-    open_unnamed(session, dataset, progress).await.map_err(|error| error.context("dataset", &dataset.name))
+pub async fn open(
+    session: &SessionContext,
+    dataset: &Dataset,
+    databases: &Databases,
+    progress: &Arc<Progress>,
+) -> Result<Opened> {
+    let opened = match &dataset.connector {
+        Connector::Database(from) => open_database(&dataset.name, from, databases, progress).await,
+        _ => open_files(session, dataset, progress).await,
+    };
+    opened.map_err(|error| error.context("dataset", &dataset.name))
 }
 
-async fn open_unnamed(session: &SessionContext, dataset: &Dataset, progress: &Arc<Progress>) -> Result<Opened> {
+async fn open_database(
+    name: &str,
+    from: &project::Database,
+    databases: &Databases,
+    progress: &Arc<Progress>,
+) -> Result<Opened> {
+    let table = Arc::new(DatabaseTable::open(databases, from, progress).await?);
+    Ok(Opened {
+        name: name.to_string(),
+        inputs: vec![table.input()],
+        table: Arc::clone(&table) as _,
+        rows: None,
+        connector: from.system.as_str(),
+        behind: Behind::Database(table),
+    })
+}
+
+async fn open_files(session: &SessionContext, dataset: &Dataset, progress: &Arc<Progress>) -> Result<Opened> {
     let (files, kind) = match &dataset.connector {
         Connector::Parquet(files) => (files, listing::Kind::Parquet),
         Connector::Csv(files, _) => (files, listing::Kind::Csv),
         Connector::Ndjson(files, _) => (files, listing::Kind::Ndjson),
         Connector::Arrow(files) => (files, listing::Kind::Arrow),
-        Connector::Sql(_) => return Err(Error::new(ErrorKind::Internal, "a SQL view has no files to open")),
+        Connector::Database(_) | Connector::Sql(_) => {
+            return Err(Error::new(ErrorKind::Internal, "only datasets of files have files to open"));
+        }
     };
     let Files { path, compression, sorted_by } = files;
     let listing = listing::list(path, kind).await?;
@@ -119,7 +163,9 @@ async fn open_unnamed(session: &SessionContext, dataset: &Dataset, progress: &Ar
         }
         Connector::Ndjson(_, options) => (ndjson::open(parts, options, *compression).await?, None),
         Connector::Arrow(_) => arrow::open(parts).await?,
-        Connector::Sql(_) => return Err(Error::new(ErrorKind::Internal, "a SQL view has no files to open")),
+        Connector::Database(_) | Connector::Sql(_) => {
+            return Err(Error::new(ErrorKind::Internal, "only datasets of files have files to open"));
+        }
     };
     session.runtime_env().register_object_store(store.url().as_ref(), Arc::clone(&store) as _);
     store.start_counting();
@@ -127,29 +173,43 @@ async fn open_unnamed(session: &SessionContext, dataset: &Dataset, progress: &Ar
     Ok(Opened {
         name: dataset.name.clone(),
         table: Arc::new(table.clone()),
-        files: table,
         inputs,
         rows,
-        connector: match dataset.connector {
-            Connector::Parquet(_) => "parquet",
-            Connector::Csv(..) => "csv",
-            Connector::Ndjson(..) => "ndjson",
-            Connector::Arrow(_) => "arrow",
-            Connector::Sql(_) => "sql",
+        connector: match kind {
+            listing::Kind::Parquet => "parquet",
+            listing::Kind::Csv => "csv",
+            listing::Kind::Ndjson => "ndjson",
+            listing::Kind::Arrow => "arrow",
         },
-        store,
-        sorted_by: sorted_by.clone(),
-        footers,
-        csv,
+        behind: Behind::Files(OpenedFiles { store, table, sorted_by: sorted_by.clone(), footers, csv }),
     })
 }
 
 impl Opened {
+    /// The files that it reads; none of a database.
+    fn files(&self) -> Option<&OpenedFiles> {
+        match &self.behind {
+            Behind::Files(files) => Some(files),
+            Behind::Database(_) => None,
+        }
+    }
+
+    /// Of Parquet files, in their order; of anything else, none.
+    fn footers(&self) -> &[Arc<ParquetMetaData>] {
+        self.files().map_or(&[], |files| &files.footers)
+    }
+
+    /// Whether it reads files, which stay as they are.
+    pub fn is_files(&self) -> bool {
+        self.files().is_some()
+    }
+
     /// What is known of the order of its rows by `columns`.
     pub fn order(&self, columns: &[&str]) -> KeyOrder {
-        match self.sorted_by.starts_with(&columns.iter().map(|column| column.to_string()).collect::<Vec<_>>()) {
+        let Some(files) = self.files() else { return KeyOrder::Unknown };
+        match files.sorted_by.starts_with(&columns.iter().map(|column| column.to_string()).collect::<Vec<_>>()) {
             true => KeyOrder::Declared,
-            false => order::of_parquet(&self.footers, columns),
+            false => order::of_parquet(&files.footers, columns),
         }
     }
 
@@ -158,9 +218,9 @@ impl Opened {
         /// A text or list of unknown length.
         const UNKNOWN: u64 = 32;
         let schema = self.table.schema();
-        let rows = self.rows.filter(|rows| *rows > 0 && !self.footers.is_empty());
+        let rows = self.rows.filter(|rows| *rows > 0 && !self.footers().is_empty());
         let stored = |name: &str| -> u64 {
-            let groups = self.footers.iter().flat_map(|footer| footer.row_groups());
+            let groups = self.footers().iter().flat_map(|footer| footer.row_groups());
             let chunks = groups.flat_map(|group| group.columns());
             let of_column = chunks.filter(|chunk| chunk.column_path().parts().first().is_some_and(|part| part == name));
             of_column.map(|chunk| chunk.uncompressed_size().max(0) as u64).sum()
@@ -175,26 +235,34 @@ impl Opened {
 
     /// Rows of the input of this number, where its metadata tells.
     pub fn rows_of(&self, number: usize) -> Option<u64> {
-        let footer = self.footers.get(number)?;
+        let footer = self.footers().get(number)?;
         Some(footer.row_groups().iter().map(|group| group.num_rows().max(0) as u64).sum())
     }
 
-    /// A table of the inputs of these numbers. `by_file`: with a partition each.
+    /// A table of the inputs of these numbers; of a database, all of it. `by_file`: with a partition each.
     pub fn of_files(&self, numbers: &[usize], by_file: bool) -> Arc<dyn TableProvider> {
-        Arc::new(self.files.of_files(numbers, by_file))
+        match self.files() {
+            Some(files) => Arc::new(files.table.of_files(numbers, by_file)),
+            None => Arc::clone(&self.table),
+        }
     }
 
     /// How a file becomes rows: the connector with its options, and the columns as all files together have them.
     pub fn reading(&self) -> String {
-        format!("{} {:?} {:?}", self.connector, self.table.schema(), self.csv.as_ref().map(|csv| csv.options()))
+        format!(
+            "{} {:?} {:?}",
+            self.connector,
+            self.table.schema(),
+            self.files().and_then(|files| files.csv.as_ref()).map(|csv| csv.options())
+        )
     }
 
     /// Whether reading it waits for a network.
     pub fn is_remote(&self) -> bool {
-        self.store.is_remote()
+        self.files().is_none_or(|files| files.store.is_remote())
     }
 
-    /// Bytes of all files, as stored.
+    /// Bytes of all files, as stored; of a database, 0.
     pub fn bytes(&self) -> u64 {
         self.inputs.iter().map(|input| input.size).sum()
     }
@@ -202,6 +270,8 @@ impl Opened {
     /// Looks at every input again: an error of kind `Changed` that names the first object that is no longer what was
     /// pinned. Local files can be changed in place while a stream is open, which no precondition sees.
     pub async fn verify_unchanged(&self) -> Result<()> {
-        self.store.verify_unchanged().await.map_err(|error| error.context("dataset", &self.name))
+        // A database is read in one snapshot.
+        let Some(files) = self.files() else { return Ok(()) };
+        files.store.verify_unchanged().await.map_err(|error| error.context("dataset", &self.name))
     }
 }

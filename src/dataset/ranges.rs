@@ -13,7 +13,7 @@ use datafusion::datasource::physical_plan::parquet::ParquetAccessPlan;
 use datafusion::parquet::arrow::arrow_reader::statistics::StatisticsConverter;
 use datafusion::parquet::arrow::parquet_to_arrow_schema;
 
-use super::Opened;
+use super::{Opened, OpenedFiles};
 use crate::side::BySide;
 
 /// A row that is left unzipped costs about as much as so many that are zipped.
@@ -57,7 +57,7 @@ struct Groups {
 impl Opened {
     /// Bytes of the largest row group, decompressed: who reads it may hold as much.
     pub fn group_bytes(&self) -> u64 {
-        let groups = self.footers.iter().flat_map(|footer| footer.row_groups());
+        let groups = self.footers().iter().flat_map(|footer| footer.row_groups());
         groups.map(|group| group.total_byte_size().max(0) as u64).max().unwrap_or(0)
     }
 }
@@ -65,6 +65,7 @@ impl Opened {
 /// Cuts two datasets in as many ranges as are worth it, of about `rows` rows of the source at least. `column`: the first
 /// of the key, as both sides name it. None: they cannot be cut, or are better not.
 pub fn ranges(source: &Opened, target: &Opened, column: (&str, &str), most: usize, rows: u64) -> Option<Ranges> {
+    let (source, target) = (source.files()?, target.files()?);
     let groups = BySide::new(Groups::of(source, column.0)?, Groups::of(target, column.1)?);
     if groups.source.least.data_type() != groups.target.least.data_type() {
         return None;
@@ -151,7 +152,7 @@ impl BySide<Groups> {
 
 impl Groups {
     /// None: not Parquet, or of a row group not enough is known.
-    fn of(opened: &Opened, column: &str) -> Option<Self> {
+    fn of(opened: &OpenedFiles, column: &str) -> Option<Self> {
         let (mut least, mut greatest) = (Vec::new(), Vec::new());
         let (mut at, mut before) = (Vec::new(), vec![0]);
         for (file, footer) in opened.footers.iter().enumerate() {
@@ -202,12 +203,12 @@ impl Groups {
     }
 
     /// A table whose partitions are these parts of the groups.
-    fn table(&self, opened: &Opened, parts: &[Range<usize>]) -> Arc<dyn TableProvider> {
+    fn table(&self, opened: &OpenedFiles, parts: &[Range<usize>]) -> Arc<dyn TableProvider> {
         let partitions = parts.iter().map(|part| self.files(opened, part.clone())).collect();
-        Arc::new(opened.files.apart(partitions))
+        Arc::new(opened.table.apart(partitions))
     }
 
-    fn files(&self, opened: &Opened, part: Range<usize>) -> Vec<PartitionedFile> {
+    fn files(&self, opened: &OpenedFiles, part: Range<usize>) -> Vec<PartitionedFile> {
         let mut files: Vec<(usize, Vec<usize>)> = Vec::new();
         for &(file, number) in &self.at[part] {
             match files.last_mut().filter(|(last, _)| *last == file) {
@@ -217,7 +218,7 @@ impl Groups {
         }
         let files = files.into_iter().map(|(file, numbers)| {
             let groups = opened.footers[file].num_row_groups();
-            let whole = opened.files.files()[file].clone();
+            let whole = opened.table.files()[file].clone();
             if numbers.len() == groups {
                 return whole;
             }

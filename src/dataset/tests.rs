@@ -76,7 +76,7 @@ fn dataset(connector: Connector) -> Dataset {
 
 async fn opened(dataset: &Dataset) -> Result<(SessionContext, Opened)> {
     let session = SessionContext::new_with_config(SessionConfig::new().with_target_partitions(3));
-    let opened = open(&session, dataset, &Arc::new(Progress::default())).await?;
+    let opened = open(&session, dataset, &Databases::default(), &Arc::new(Progress::default())).await?;
     session.register_table("d", Arc::clone(&opened.table)).unwrap();
     Ok((session, opened))
 }
@@ -453,9 +453,9 @@ async fn two_datasets_never_mix_their_pins() {
     let session = SessionContext::new();
     let progress = Arc::new(Progress::default());
     let set = lab.csv("a.csv");
-    let old = open(&session, &set, &progress).await.unwrap();
+    let old = open(&session, &set, &Databases::default(), &progress).await.unwrap();
     lab.write("a.csv", "a\n22\n");
-    let new = open(&session, &set, &progress).await.unwrap();
+    let new = open(&session, &set, &Databases::default(), &progress).await.unwrap();
     session.register_table("old", old.table).unwrap();
     session.register_table("new", new.table).unwrap();
     assert_eq!(rows(&session, "SELECT * FROM new").await.unwrap(), "a\n22");

@@ -21,7 +21,7 @@ use datafusion::sql::parser::{DFParser, Statement};
 use futures::FutureExt;
 use tokio::sync::OnceCell;
 
-use crate::dataset::{self, Input, Opened};
+use crate::dataset::{self, Databases, Input, Opened};
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::Progress;
 use crate::project::model::{Connector, Dataset, Project};
@@ -40,6 +40,7 @@ pub struct Catalog {
     datasets: BTreeMap<String, Dataset>,
     /// Of those that were named: each is opened once, beside others.
     opened: Mutex<HashMap<String, Arc<OnceCell<Arc<Opened>>>>>,
+    databases: Databases,
     progress: Arc<Progress>,
     state: State,
 }
@@ -70,7 +71,8 @@ impl Catalog {
             project.datasets.iter().map(|d| (d.name.clone(), d.clone())).collect();
         let shared = ctx.state_weak_ref();
         let state: State = Box::new(move || shared.upgrade().map(|state| state.read().clone()));
-        let catalog = Arc::new(Self { datasets, opened: Default::default(), progress, state });
+        let catalog =
+            Arc::new(Self { datasets, opened: Default::default(), databases: Databases::default(), progress, state });
         let schemas: BTreeSet<&str> = catalog.datasets.keys().map(|name| place(name).0).chain(["public"]).collect();
         let provider = MemoryCatalogProvider::new();
         for schema in schemas {
@@ -102,7 +104,7 @@ impl Catalog {
         let cell =
             self.opened.lock().unwrap_or_else(PoisonError::into_inner).entry(name.to_string()).or_default().clone();
         let open = || async {
-            let result = dataset::open(&self.session()?, dataset, &self.progress).await;
+            let result = dataset::open(&self.session()?, dataset, &self.databases, &self.progress).await;
             Ok(Arc::new(result.map_err(|error| match &dataset.location {
                 Some(location) => error.context("dataset", name).at(location.clone()),
                 None => error.context("dataset", name),

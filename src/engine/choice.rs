@@ -60,7 +60,12 @@ pub fn choose(plan: &MatchPlan, wish: Wish) -> Choice {
     if let Some(strategy) = forced {
         return chosen(strategy, "asked for by --strategy", Vec::new());
     }
-    if cache && !exact && Side::BOTH.into_iter().all(|side| plan.sides.get(side).opened.is_some()) {
+    if cache
+        && !exact
+        && Side::BOTH
+            .into_iter()
+            .all(|side| plan.sides.get(side).opened.as_ref().is_some_and(|opened| opened.is_files()))
+    {
         let rejected = [Strategy::Bytes, Strategy::Merge]
             .map(|strategy| Rejected { strategy, why: "it leaves nothing behind that could be remembered".into() });
         return chosen(Strategy::Digest, "--cache remembers the digests of files", rejected.into());
@@ -147,7 +152,7 @@ fn mergeable(plan: &MatchPlan, threads: usize) -> Result<String, String> {
         let opened = plan.sides.get(side).opened.as_ref();
         let Some(opened) = opened else { return Err(format!("the order of the {side}'s rows is not known")) };
         // Where only one task can read a side at a time, nothing is lost by looking whether it comes in order.
-        let alone = threads <= 2 || opened.inputs.len() == 1 && opened.connector != "parquet";
+        let alone = opened.is_files() && (threads <= 2 || opened.inputs.len() == 1 && opened.connector != "parquet");
         if !orders.get(side).is_likely() && !alone {
             return Err(format!("the order of the {side}'s rows is not known"));
         }

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-use super::model::{Compression, Connector, CsvOptions, Dataset, Files, TextOptions};
+use super::database;
+use super::model::{Compression, Connector, CsvOptions, Dataset, Files, Secret, SourceLimits, System, TextOptions};
 use super::raw::{RawCsv, RawDataset, RawFiles, RawNdjson};
 use super::source::Source;
 use super::sql;
@@ -11,9 +12,6 @@ use super::types::parse_type;
 use super::words::redact;
 use super::yaml::{Entries, Given, OneOrMany, PathOr, Quantity, Short, Text};
 use crate::error::{Error, ErrorKind, Result};
-
-/// Connectors that a reader may expect, and that this version does not have.
-pub(crate) const UNSUPPORTED: [&str; 3] = ["postgres", "mysql", "sqlite"];
 
 /// What object_store opens.
 const SCHEMES: [&str; 11] = ["s3", "s3a", "gs", "az", "azure", "abfs", "abfss", "adl", "http", "https", "file"];
@@ -54,7 +52,26 @@ pub(crate) fn resolve(
         let dataset = Dataset { name: name.raw().to_string(), connector, location: source.at(&name) };
         datasets.push(Resolved { dataset, reads });
     }
+    share_limits(&mut datasets);
     Ok(datasets)
+}
+
+/// Datasets of one database are read over the same connections, so they share its limits.
+fn share_limits(datasets: &mut [Resolved]) {
+    let mut strictest: HashMap<Secret, SourceLimits> = HashMap::new();
+    let databases = |resolved: &Resolved| match &resolved.dataset.connector {
+        Connector::Database(database) => Some((database.location.clone(), database.limits)),
+        _ => None,
+    };
+    for (location, limits) in datasets.iter().filter_map(databases) {
+        let shared = strictest.entry(location).or_insert(limits);
+        *shared = shared.strictest(limits);
+    }
+    for resolved in datasets {
+        if let Connector::Database(database) = &mut resolved.dataset.connector {
+            database.limits = strictest[&database.location];
+        }
+    }
 }
 
 /// A name can be written in SQL as `schema.table`; three parts are the most that SQL knows.
@@ -76,40 +93,49 @@ fn connector(
     raw: RawDataset,
     params: &[String],
 ) -> Result<(Connector, Vec<sql::TableUse>)> {
-    let unsupported = [raw.postgres.0.is_some(), raw.mysql.0.is_some(), raw.sqlite.0.is_some()];
-    if let Some((connector, _)) = UNSUPPORTED.iter().zip(unsupported).find(|(_, given)| *given) {
-        return Err(source
-            .error(name, format!("this version has no connector `{connector}`"))
-            .hint("databases are not supported yet; export the table to Parquet or CSV, and name that file"));
+    let RawDataset { parquet, csv: delimited, ndjson: lines, arrow, sql: view, postgres, mysql, sqlite } = raw;
+    let given = [
+        parquet.0.is_some(),
+        delimited.0.is_some(),
+        lines.0.is_some(),
+        arrow.0.is_some(),
+        view.0.is_some(),
+        postgres.0.is_some(),
+        mysql.0.is_some(),
+        sqlite.0.is_some(),
+    ];
+    if given.iter().filter(|given| **given).count() > 1 {
+        return Err(source.error(name, "the dataset has more than one connector").hint("keep one of them"));
     }
-    let files = |connector| Ok((connector, Vec::new()));
-    match (raw.parquet.0, raw.csv.0, raw.ndjson.0, raw.arrow.0, raw.sql.0) {
-        (Some(short), None, None, None, None) => {
-            let raw = options(short, |path| RawFiles { path, ..RawFiles::default() });
-            files(Connector::Parquet(typed_files(source, base, name, &raw)?))
-        }
-        (None, Some(short), None, None, None) => {
-            files(csv(source, base, name, &options(short, |path| RawCsv { path, ..RawCsv::default() }), b',')?)
-        }
-        (None, None, Some(short), None, None) => {
-            files(ndjson(source, base, name, &options(short, |path| RawNdjson { path, ..RawNdjson::default() }))?)
-        }
-        (None, None, None, Some(short), None) => {
-            let raw = options(short, |path| RawFiles { path, ..RawFiles::default() });
-            files(Connector::Arrow(typed_files(source, base, name, &raw)?))
-        }
-        (None, None, None, None, Some(text)) => {
-            let fragment = source.fragment(&text, "sql")?;
-            let locate = |line, column| source.inside_sql(&text, line, column);
-            let reads = sql::check_query(&fragment.sql, params, &locate)?;
-            Ok((Connector::Sql(fragment), reads))
-        }
-        (None, None, None, None, None) => Err(source.error(name, "the dataset has no connector").hint(format!(
-            "give it one of parquet, csv, ndjson, arrow, sql: {}: {{parquet: data/orders/}}",
+    let mut reads = Vec::new();
+    let connector = if let Some(short) = parquet.0 {
+        let raw = options(short, |path| RawFiles { path, ..RawFiles::default() });
+        Connector::Parquet(typed_files(source, base, name, &raw)?)
+    } else if let Some(short) = delimited.0 {
+        csv(source, base, name, &options(short, |path| RawCsv { path, ..RawCsv::default() }), b',')?
+    } else if let Some(short) = lines.0 {
+        ndjson(source, base, name, &options(short, |path| RawNdjson { path, ..RawNdjson::default() }))?
+    } else if let Some(short) = arrow.0 {
+        let raw = options(short, |path| RawFiles { path, ..RawFiles::default() });
+        Connector::Arrow(typed_files(source, base, name, &raw)?)
+    } else if let Some(raw) = postgres.0 {
+        Connector::Database(database::server(source, name, System::Postgres, &raw)?)
+    } else if let Some(raw) = mysql.0 {
+        Connector::Database(database::server(source, name, System::Mysql, &raw)?)
+    } else if let Some(raw) = sqlite.0 {
+        Connector::Database(database::sqlite(source, base, name, &raw)?)
+    } else if let Some(text) = view.0 {
+        let fragment = source.fragment(&text, "sql")?;
+        let locate = |line, column| source.inside_sql(&text, line, column);
+        reads = sql::check_query(&fragment.sql, params, &locate)?;
+        Connector::Sql(fragment)
+    } else {
+        return Err(source.error(name, "the dataset has no connector").hint(format!(
+            "give it one of parquet, csv, ndjson, arrow, postgres, mysql, sqlite, sql: {}: {{parquet: data/orders/}}",
             name.raw()
-        ))),
-        _ => Err(source.error(name, "the dataset has more than one connector").hint("keep one of them")),
-    }
+        )));
+    };
+    Ok((connector, reads))
 }
 
 fn options<T>(short: Short<T>, with_path: impl FnOnce(Given<Text>) -> T) -> T {
@@ -195,7 +221,7 @@ fn byte(source: &Source, text: &Text, what: &str) -> Result<u8> {
     }
 }
 
-fn columns(source: &Source, raw: &Entries<Text>) -> Result<TextOptions> {
+pub(super) fn columns(source: &Source, raw: &Entries<Text>) -> Result<TextOptions> {
     let typed = raw.0.iter().map(|(name, text)| {
         let data_type = source.parsed(text, parse_type).map_err(|error| error.context("column", name.raw()))?;
         Ok((name.raw().to_string(), data_type))

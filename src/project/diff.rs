@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use super::datasets::{absolute, csv, ndjson, typed_files};
-use super::model::{Connector, Dataset};
-use super::raw::{RawCsv, RawFiles, RawNdjson};
+use super::database::{self, system_of};
+use super::datasets::{absolute, columns, csv, ndjson, typed_files};
+use super::model::{Connector, Database, Dataset, System};
+use super::raw::{RawCsv, RawFiles, RawLimits, RawNdjson};
 use super::source::Source;
 use super::words::{did_you_mean, redact};
 use super::yaml::{Entries, Flag, Given, Listed, OneOrMany, Quantity, Text};
@@ -20,7 +21,6 @@ const FORMATS: [(&str, Format); 8] = [
     ("json", Format::Ndjson),
     ("ipc", Format::Arrow),
 ];
-const DATABASES: [&str; 6] = ["postgres", "postgresql", "mysql", "mariadb", "sqlite", "duckdb"];
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Format {
@@ -40,7 +40,9 @@ pub fn dataset_from_path(name: &str, path: &str, options: &[(String, String)], b
 }
 
 fn connector(path: &str, options: &[(String, String)], base: &Path) -> Result<Connector> {
-    refuse_database(path)?;
+    if let Some(system) = system_of(path) {
+        return database(path, system, options, base);
+    }
     if path.trim().is_empty() {
         return Err(Error::new(ErrorKind::Usage, "a path is empty").hint("give two paths: tieout diff SOURCE TARGET"));
     }
@@ -86,16 +88,35 @@ fn connector(path: &str, options: &[(String, String)], base: &Path) -> Result<Co
     }
 }
 
-fn refuse_database(path: &str) -> Result<()> {
-    let scheme = path.split_once("://").map_or("", |(scheme, _)| scheme);
-    match DATABASES.iter().any(|database| scheme.eq_ignore_ascii_case(database)) {
-        true => Err(Error::new(
-            ErrorKind::Usage,
-            format!("{} is a database, and this version reads files only", redact(path)),
-        )
-        .hint("export the table to Parquet or CSV, and compare that file")),
-        false => Ok(()),
-    }
+/// A table or a query of a database, named in its URL.
+fn database(url: &str, system: System, options: &[(String, String)], base: &Path) -> Result<Connector> {
+    let server = system != System::Sqlite;
+    let known: &[&str] = match server {
+        true => &["table", "query", "columns", "limits"],
+        false => &["table", "query", "columns"],
+    };
+    let options = Options::of(system.as_str(), known, options)?;
+    let (source, name) = (Source::command_line(), Text::placeless(redact(url)));
+    let parts = match server {
+        true => database::parts(url, system)?,
+        false => database::sqlite_parts(url, base)?,
+    };
+    let quantity = |name: &str| Given(options.text(name).0.map(Quantity));
+    let limits = RawLimits {
+        connections: quantity("limits.connections"),
+        rows_per_second: quantity("limits.rows_per_second"),
+        statement_timeout: options.text("limits.statement_timeout"),
+        pause_when_lag: options.text("limits.pause_when_lag"),
+    };
+    let relation = database::relation(&source, &name, &parts, &options.text("table"), &options.text("query"))
+        .map_err(|error| error.hint("name a table behind the URL: ?table=sales.orders"))?;
+    Ok(Connector::Database(Database {
+        system,
+        location: parts.location,
+        relation,
+        text: columns(&source, &options.columns())?,
+        limits: database::limits(&source, &Given(Some(limits)))?,
+    }))
 }
 
 fn format_named(name: &str) -> Result<Format> {
@@ -187,12 +208,37 @@ impl<'a> Options<'a> {
                 &["format", "delimiter", "quote", "header", "encoding", "columns", "null", "compression", "sorted_by"]
             }
         };
+        Self::of(&format!("{format:?}").to_lowercase(), known, options)
+    }
+
+    /// `what` has the options `known`; those of a group are written with a dot: `columns.amount`.
+    fn of(what: &str, known: &[&str], options: &'a [(String, String)]) -> Result<Self> {
+        const LIMITS: [&str; 4] = ["connections", "rows_per_second", "statement_timeout", "pause_when_lag"];
         for (name, value) in options {
-            let word = name.split_once('.').map_or(name.as_str(), |(word, _)| word);
+            let (word, inside) =
+                name.split_once('.').map_or((name.as_str(), None), |(word, inside)| (word, Some(inside)));
             if !known.contains(&word) {
-                let format = format!("{format:?}").to_lowercase();
-                return Err(Error::new(ErrorKind::Usage, format!("{format} has no option `{name}`"))
-                    .hint(did_you_mean(word, known.iter().copied(), "its options")));
+                return Err(Error::new(ErrorKind::Usage, format!("{what} has no option `{name}`")).hint(did_you_mean(
+                    word,
+                    known.iter().copied(),
+                    "its options",
+                )));
+            }
+            if word == "limits" {
+                match inside {
+                    Some(limit) if LIMITS.contains(&limit) => continue,
+                    limit => {
+                        return Err(Error::new(
+                            ErrorKind::Usage,
+                            format!("{what} has no limit `{}`", limit.unwrap_or("")),
+                        )
+                        .hint(did_you_mean(
+                            limit.unwrap_or(""),
+                            LIMITS.into_iter(),
+                            "its limits",
+                        )));
+                    }
+                }
             }
             if (word == "columns") != name.contains('.') {
                 return Err(Error::new(ErrorKind::Usage, format!("the option `{name}={value}` is not complete"))
@@ -246,6 +292,9 @@ mod tests {
             Connector::Csv(files, csv) => format!("csv{} {}", char::from(csv.delimiter).escape_default(), files.path),
             Connector::Ndjson(files, _) => format!("ndjson {}", files.path),
             Connector::Arrow(files) => format!("arrow {}", files.path),
+            Connector::Database(database) => {
+                format!("{} {} {:?}", database.system.as_str(), database.location.expose(), database.relation)
+            }
             Connector::Sql(sql) => sql.sql.clone(),
         }
     }
@@ -266,6 +315,8 @@ mod tests {
     #[case("https://h/a.csv?sig=x.parquet", &[], "csv, https://h/a.csv?sig=x.parquet")]
     #[case("file:///x/a.csv", &[], "csv, /x/a.csv")]
     #[case("a.dat", &[("format", "tsv")], "csv\\t /base/a.dat")]
+    #[case("postgres://u@h/db?table=s.o", &[], "postgres postgres://u@h/db Table([\"s\", \"o\"])")]
+    #[case("sqlite:///a.db", &[("query", "SELECT 1;")], "sqlite /base/a.db Query(\"SELECT 1\")")]
     fn connectors(#[case] path: &str, #[case] given: &[(&str, &str)], #[case] expected: &str) {
         let dataset = dataset_from_path("source", path, &options(given), Path::new("/base")).unwrap();
         assert_eq!(kind(&dataset.connector), expected);
@@ -281,7 +332,9 @@ mod tests {
     #[case("a.csv", &[("format", "cvs")], "unknown format `cvs`", "did you mean `csv`?")]
     #[case("a.csv", &[("columns", "x")], "the option `columns=x` is not complete", "types are declared one by one: columns.amount=decimal(12,2)")]
     #[case("a.csv", &[("columns.x", "integr")], "unknown type `integr`", "did you mean `integer`?")]
-    #[case("postgres://me:pw@db/x", &[], "postgres://***@db/x is a database, and this version reads files only", "export the table to Parquet or CSV, and compare that file")]
+    #[case("postgres://me:pw@db/x", &[], "the dataset names neither a table nor a query", "add table: sales.orders, or query: SELECT ...")]
+    #[case("mysql://me:pw@db/x?table=t", &[("limits.conections", "2")], "mysql has no limit `conections`", "did you mean `connections`?")]
+    #[case("sqlite:///a.db?table=t", &[("limits.connections", "2")], "sqlite has no option `limits.connections`", "its options are `table`, `query`, `columns`")]
     fn refused(#[case] path: &str, #[case] given: &[(&str, &str)], #[case] message: &str, #[case] hint: &str) {
         let error = dataset_from_path("source", path, &options(given), Path::new("/base")).unwrap_err();
         assert_eq!((error.message(), error.hint_text()), (message, Some(hint)));

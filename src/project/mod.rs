@@ -6,6 +6,7 @@
 pub mod model;
 
 mod columns;
+mod database;
 mod datasets;
 mod diff;
 mod init;

@@ -42,6 +42,7 @@ pub enum Connector {
     Csv(Files, CsvOptions),
     Ndjson(Files, TextOptions),
     Arrow(Files),
+    Database(Database),
     /// A SQL view over other datasets.
     Sql(Fragment),
 }
@@ -53,6 +54,107 @@ pub struct Files {
     pub compression: Compression,
     /// The columns by which rows are said to be stored in ascending order; none if nothing is said.
     pub sorted_by: Vec<String>,
+}
+
+/// A table or a query of a database.
+#[derive(Debug, Clone)]
+pub struct Database {
+    pub system: System,
+    /// The URL of the server and its database, without a table; of SQLite, the path of the file, absolute.
+    pub location: Secret,
+    pub relation: DatabaseRelation,
+    /// Columns that are read as text, each to be read as the declared type then.
+    pub text: TextOptions,
+    pub limits: SourceLimits,
+}
+
+/// The kinds of databases.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum System {
+    Postgres,
+    /// MySQL and MariaDB.
+    Mysql,
+    Sqlite,
+}
+
+impl System {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            System::Postgres => "postgres",
+            System::Mysql => "mysql",
+            System::Sqlite => "sqlite",
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DatabaseRelation {
+    /// The parts of a name, as the database stores them: `["sales", "orders"]`.
+    Table(Vec<String>),
+    /// In the database's own dialect.
+    Query(String),
+}
+
+/// How hard a database may be asked. The datasets of one database share the strictest that any of them names.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SourceLimits {
+    /// Connections at the same time; at least 1.
+    pub connections: usize,
+    pub rows_per_second: Option<u64>,
+    /// After which the server ends a statement.
+    pub statement_timeout: Duration,
+    /// No rows are asked for while a replica is further behind than this.
+    pub pause_when_lag: Option<Duration>,
+}
+
+impl Default for SourceLimits {
+    fn default() -> Self {
+        Self {
+            connections: 4,
+            rows_per_second: None,
+            statement_timeout: Duration::from_secs(3600),
+            pause_when_lag: None,
+        }
+    }
+}
+
+impl SourceLimits {
+    /// What satisfies both.
+    pub fn strictest(self, other: Self) -> Self {
+        fn least<T: PartialOrd>(a: Option<T>, b: Option<T>) -> Option<T> {
+            match (a, b) {
+                (Some(a), Some(b)) => Some(if b < a { b } else { a }),
+                (a, b) => a.or(b),
+            }
+        }
+        Self {
+            connections: self.connections.min(other.connections),
+            rows_per_second: least(self.rows_per_second, other.rows_per_second),
+            statement_timeout: self.statement_timeout.min(other.statement_timeout),
+            pause_when_lag: least(self.pause_when_lag, other.pause_when_lag),
+        }
+    }
+}
+
+/// A text that may hold a password: it is never shown.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Secret(String);
+
+impl Secret {
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// For the driver, and nobody else.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("***")
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

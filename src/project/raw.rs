@@ -2,7 +2,6 @@
 //! Nothing is checked here beyond the shape; [`super::resolve`] does the rest.
 
 use schemars::JsonSchema;
-use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use super::yaml::{Entries, Flag, Given, OneOrMany, Quantity, Short, Text};
@@ -48,12 +47,60 @@ pub(crate) struct RawDataset {
     pub arrow: Given<Short<RawFiles>>,
     /// A view over other datasets: SELECT ...
     pub sql: Given<Text>,
-    #[schemars(skip)]
-    pub postgres: Given<IgnoredAny>,
-    #[schemars(skip)]
-    pub mysql: Given<IgnoredAny>,
-    #[schemars(skip)]
-    pub sqlite: Given<IgnoredAny>,
+    /// A table or a query of PostgreSQL.
+    pub postgres: Given<RawDatabase>,
+    /// A table or a query of MySQL or MariaDB.
+    pub mysql: Given<RawDatabase>,
+    /// A table or a query of a SQLite file.
+    pub sqlite: Given<RawSqlite>,
+}
+
+/// A table or a query of a database server.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(rename = "Database", extend("required" = ["url"]))]
+pub(crate) struct RawDatabase {
+    /// postgres://user:password@host:5432/database or mysql://user:password@host:3306/database. Take secrets from the
+    /// environment: "${ERP_URL}".
+    pub url: Given<Text>,
+    /// The table or view, with its schema: sales.orders. A part with a dot in it stands in double quotes.
+    pub table: Given<Text>,
+    /// Instead of a table: SELECT ... in the database's own dialect.
+    pub query: Given<Text>,
+    /// Columns to be fetched as text, and the type to read them as: {amount: text}
+    pub columns: Entries<Text>,
+    /// How hard the database may be asked.
+    pub limits: Given<RawLimits>,
+}
+
+/// A table or a query of a SQLite file.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(rename = "Sqlite", extend("required" = ["path"]))]
+pub(crate) struct RawSqlite {
+    /// The file, relative to this one.
+    pub path: Given<Text>,
+    /// The table or view.
+    pub table: Given<Text>,
+    /// Instead of a table: SELECT ...
+    pub query: Given<Text>,
+    /// Columns to be fetched as text, and the type to read them as: {amount: "decimal(12,2)"}
+    pub columns: Entries<Text>,
+}
+
+/// How hard a database may be asked. Datasets of one database share the strictest limits that any of them names.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(rename = "Limits", extend("minProperties" = 1))]
+pub(crate) struct RawLimits {
+    /// Connections at the same time. Default: 4
+    pub connections: Given<Quantity>,
+    /// Rows that are asked for in a second, over all connections. Default: as many as come.
+    pub rows_per_second: Given<Quantity>,
+    /// After which the server ends a statement: 10m. Default: 1h
+    pub statement_timeout: Given<Text>,
+    /// Wait while a replica is further behind than this: 30s. Default: it is not asked.
+    pub pause_when_lag: Given<Text>,
 }
 
 /// Files that say themselves what they hold.

@@ -225,12 +225,12 @@ fn a_variable_is_replaced_in_values_only() {
 #[rstest]
 #[case(
     "{}",
-    "tieout.yaml:2:3 the dataset has no connector | give it one of parquet, csv, ndjson, arrow, sql: d: {parquet: data/orders/}"
+    "tieout.yaml:2:3 the dataset has no connector | give it one of parquet, csv, ndjson, arrow, postgres, mysql, sqlite, sql: d: {parquet: data/orders/}"
 )]
 #[case("{parquet: a, csv: b}", "tieout.yaml:2:3 the dataset has more than one connector | keep one of them")]
 #[case(
-    "{postgres: {url: x, table: y}}",
-    "tieout.yaml:2:3 this version has no connector `postgres` | databases are not supported yet; export the table to Parquet or CSV, and name that file"
+    "{postgres: {url: \"postgres://h/db\"}}",
+    "tieout.yaml:2:3 the dataset names neither a table nor a query | add table: sales.orders, or query: SELECT ..."
 )]
 #[case(
     "{csv: {delimiter: x}}",

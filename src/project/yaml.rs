@@ -290,7 +290,7 @@ fn translate(error: &serde_saphyr::Error) -> Error {
     match error {
         Yaml::SerdeUnknownField { field, expected, .. } => {
             // What the loader knows only to refuse it is no suggestion.
-            let known = expected.iter().copied().filter(|name| !super::datasets::UNSUPPORTED.contains(name));
+            let known = expected.iter().copied();
             config(format!("unknown key `{field}`")).hint(did_you_mean(field, known, "the keys here"))
         }
         Yaml::DuplicateMappingKey { key, .. } => {

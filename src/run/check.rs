@@ -36,6 +36,7 @@ pub async fn check_online(project: &Project, options: &RunOptions) -> Result<Vec
                 Connector::Csv(..) => "csv",
                 Connector::Ndjson(..) => "ndjson",
                 Connector::Arrow(..) => "arrow",
+                Connector::Database(ref database) => database.system.as_str(),
                 Connector::Sql(..) => "sql",
             },
             columns: table.schema().fields().len(),

@@ -1,0 +1,66 @@
+//! Databases as datasets: a table or a query of PostgreSQL, MySQL, MariaDB or SQLite. [`Databases`] holds what is open in a
+//! run: of each database one [`Session`], whose connections all see the same snapshot.
+//!
+//! The walk: a system's own folder connects, says which columns a relation has (`describe`) and reads them (`read`);
+//! [`DatabaseTable`] is what DataFusion's plans scan. Values are read in the widest type that holds each of them exactly;
+//! what has no such type comes as text, which is read as the other side's type (see [`TEXT_OF`]).
+
+mod column;
+mod exec;
+mod pace;
+mod postgres;
+mod relation;
+mod session;
+mod table;
+mod tls;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::OnceCell;
+
+use super::TEXT_OF;
+use crate::error::{Error, ErrorKind, Result};
+use crate::project::model::{Database, Secret, System};
+use session::Session;
+pub use table::DatabaseTable;
+
+/// The databases that a run has asked for.
+#[derive(Default)]
+pub struct Databases {
+    sessions: Mutex<HashMap<(System, Secret), Arc<OnceCell<Arc<dyn Session>>>>>,
+}
+
+impl fmt::Debug for Databases {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let open = self.sessions.lock().unwrap_or_else(PoisonError::into_inner).len();
+        write!(f, "Databases({open} open)")
+    }
+}
+
+impl Databases {
+    /// The session of a database; connects where it is the first to ask.
+    async fn session(&self, from: &Database) -> Result<Arc<dyn Session>> {
+        let key = (from.system, from.location.clone());
+        let cell = self.sessions.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_default().clone();
+        let connect = || async {
+            match from.system {
+                System::Postgres => postgres::connect(from).await,
+                System::Mysql | System::Sqlite => {
+                    Err(Error::new(ErrorKind::Internal, format!("{} cannot be opened", from.system.as_str())))
+                }
+            }
+        };
+        cell.get_or_try_init(connect).await.cloned()
+    }
+
+    /// Ends what is still running on the servers, and closes all connections.
+    pub async fn close(&self) {
+        let sessions: Vec<_> = {
+            let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+            sessions.drain().filter_map(|(_, cell)| cell.get().cloned()).collect()
+        };
+        futures::future::join_all(sessions.iter().map(|session| session.close())).await;
+    }
+}

@@ -1,0 +1,105 @@
+//! One connection: a transaction that only reads, in the run's snapshot.
+
+use std::future::Future;
+use std::time::Duration;
+
+use backon::{ExponentialBuilder, Retryable};
+use tokio::task::JoinHandle;
+use tokio_postgres::{Client, SimpleQueryMessage};
+
+use super::failure;
+use super::url::Target;
+use crate::dataset::database::session::TextRows;
+use crate::error::{Error, Result};
+
+/// How long the server may be silent beyond the time that a statement may take.
+const GRACE: Duration = Duration::from_secs(10);
+
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub client: Client,
+    /// Moves bytes between the client and the server; ends with either.
+    task: JoinHandle<()>,
+    timeout: Duration,
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Connection {
+    /// Connects and begins the transaction; tries again where that may help. `snapshot`: the exported one to join.
+    pub(super) async fn open(target: &Target, timeout: Duration, snapshot: Option<&str>) -> Result<(Self, TextRows)> {
+        let attempt = || Self::attempt(target, timeout, snapshot);
+        attempt.retry(patience()).when(Error::is_retryable).await
+    }
+
+    async fn attempt(target: &Target, timeout: Duration, snapshot: Option<&str>) -> Result<(Self, TextRows)> {
+        let doing = format!("cannot connect to {}", target.shown);
+        let connecting = target.config.connect(target.tls.clone());
+        let waiting = target.config.get_connect_timeout().copied().unwrap_or(GRACE);
+        // The driver's own limit is for the socket alone.
+        let connected =
+            tokio::time::timeout(waiting, connecting).await.map_err(|_| failure::silent(&doing).retryable())?;
+        let (client, connection) = connected.map_err(|error| failure::error(&doing, error))?;
+        let task = tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "a connection to PostgreSQL ended");
+            }
+        });
+        let connection = Self { client, task, timeout };
+        let rows = connection.rows(&doing, &begin(timeout, snapshot)).await?;
+        Ok((connection, rows))
+    }
+
+    /// Runs statements that need no parameters; the rows of all of them.
+    pub(super) async fn rows(&self, doing: &str, sql: &str) -> Result<TextRows> {
+        let messages = self.within(doing, self.client.simple_query(sql)).await?;
+        let rows = messages.into_iter().filter_map(|message| match message {
+            SimpleQueryMessage::Row(row) => Some((0..row.len()).map(|n| row.get(n).map(str::to_string)).collect()),
+            _ => None,
+        });
+        Ok(rows.collect())
+    }
+
+    /// Waits for the server no longer than a statement may take, and a little.
+    pub(super) async fn within<T>(
+        &self,
+        doing: &str,
+        answer: impl Future<Output = Result<T, tokio_postgres::Error>>,
+    ) -> Result<T> {
+        match tokio::time::timeout(self.timeout.saturating_add(GRACE), answer).await {
+            Ok(answer) => answer.map_err(|error| failure::error(doing, error)),
+            Err(_) => Err(failure::silent(doing)),
+        }
+    }
+}
+
+/// Three more attempts, over about ten seconds.
+fn patience() -> ExponentialBuilder {
+    ExponentialBuilder::default().with_min_delay(Duration::from_millis(500)).with_max_times(3).with_jitter()
+}
+
+/// What every connection begins with. Values have one form, whatever the server's settings; a client that is gone is
+/// noticed. The first connection tells the facts of the session: version, position in the log, snapshot and its name.
+fn begin(timeout: Duration, snapshot: Option<&str>) -> String {
+    let join = snapshot.map(|name| format!("SET TRANSACTION SNAPSHOT '{name}';")).unwrap_or_default();
+    let facts = match snapshot {
+        Some(_) => "",
+        None => {
+            "SELECT current_setting('server_version_num'), \
+             CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END, \
+             txid_current_snapshot(), pg_export_snapshot();"
+        }
+    };
+    format!(
+        "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {join} \
+         SET LOCAL statement_timeout = {}; SET LOCAL idle_in_transaction_session_timeout = 0; \
+         SET LOCAL timezone = 'UTC'; SET LOCAL datestyle = 'ISO, YMD'; SET LOCAL intervalstyle = 'iso_8601'; \
+         SET LOCAL bytea_output = 'hex'; SET LOCAL extra_float_digits = 3; SET LOCAL lc_monetary = 'C'; {facts} \
+         SELECT set_config(name, '2s', true) FROM pg_settings WHERE name = 'client_connection_check_interval'",
+        timeout.as_millis().min(i32::MAX as u128)
+    )
+}

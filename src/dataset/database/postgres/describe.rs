@@ -1,0 +1,193 @@
+//! The columns of a relation, and how each is read so that no value loses anything.
+
+use tokio_postgres::types::{Kind as PgKind, Type};
+
+use super::connection::Connection;
+use crate::dataset::database::column::{Column, Kind};
+use crate::dataset::database::relation::{self, literal, quoted};
+use crate::dataset::database::session::Described;
+use crate::error::{Error, ErrorKind, Result};
+use crate::project::model::{DatabaseRelation, System, TextOptions};
+
+/// Ranges of pages are read without looking at the others from this version on.
+const TID_RANGES: u32 = 140_000;
+/// Pages that are worth a reader of their own: 8 MiB.
+const PIECE_PAGES: u64 = 1024;
+const PIECES: u64 = 64;
+
+pub(super) async fn describe(
+    connection: &Connection,
+    relation: &DatabaseRelation,
+    text: &TextOptions,
+    version: u32,
+    readers: usize,
+) -> Result<Described> {
+    let from = relation::from(System::Postgres, relation);
+    let doing = match relation {
+        DatabaseRelation::Table(_) => format!("the table {} cannot be read", relation::shown(relation)),
+        DatabaseRelation::Query(_) => "the query cannot be planned".to_string(),
+    };
+    let sql = format!("SELECT * FROM {from}");
+    let statement = connection.within(&doing, connection.client.prepare(&sql)).await;
+    let statement = match (statement, relation) {
+        (Err(error), DatabaseRelation::Table(parts)) if error.kind() == ErrorKind::NotFound => {
+            return Err(near(connection, parts, error).await);
+        }
+        (statement, _) => statement?,
+    };
+    let columns = statement.columns().iter().map(|column| {
+        let (name, typ) = (column.name(), column.type_());
+        match text.columns.get(name) {
+            Some(declared) => {
+                let select = format!("{}::text", quoted(System::Postgres, name));
+                Ok(Column::text_of(name, select, Some(declared), typ.name()))
+            }
+            None => column_of(name, typ, column.type_modifier()),
+        }
+    });
+    let columns: Vec<Column> = columns.collect::<Result<_>>()?;
+    let names: Vec<&String> = columns.iter().map(|column| &column.name).collect();
+    crate::dataset::declared::check(&text.columns, names.into_iter())?;
+    let mut described = Described { from, columns, estimated_rows: None, pieces: Vec::new(), primary_key: Vec::new() };
+    if let DatabaseRelation::Table(_) = relation {
+        facts(connection, &mut described, version, readers).await?;
+    }
+    Ok(described)
+}
+
+/// What the catalog knows of a table: about how many rows, how many pages, its primary key.
+async fn facts(connection: &Connection, described: &mut Described, version: u32, readers: usize) -> Result<()> {
+    let sql = format!(
+        "SELECT c.reltuples::bigint, c.relkind, pg_relation_size(c.oid) / current_setting('block_size')::bigint, \
+         (SELECT string_agg(a.attname, E'\\n' ORDER BY k.n) FROM pg_index i, unnest(i.indkey) WITH ORDINALITY AS k(num, n), \
+          pg_attribute a WHERE i.indrelid = c.oid AND i.indisprimary AND a.attrelid = c.oid AND a.attnum = k.num) \
+         FROM pg_class c WHERE c.oid = {}::regclass",
+        literal(&described.from)
+    );
+    let rows = connection.rows("the catalog cannot be read", &sql).await?;
+    let Some([tuples, kind, pages, key]) = rows.first().map(Vec::as_slice) else { return Ok(()) };
+    let number = |text: &Option<String>| text.as_deref().and_then(|text| text.parse::<u64>().ok());
+    described.estimated_rows = number(tuples);
+    described.primary_key = key.as_deref().map(|key| key.split('\n').map(str::to_string).collect()).unwrap_or_default();
+    let has_pages = matches!(kind.as_deref(), Some("r" | "m"));
+    let pieces = (number(pages).unwrap_or(0) / PIECE_PAGES).min(PIECES).min(readers as u64);
+    if has_pages && version >= TID_RANGES && pieces > 1 {
+        let pages = number(pages).unwrap_or(0);
+        // What was added since lies behind the last page; of it the snapshot sees nothing, but it sees tables that inherit.
+        described.pieces = (0..pieces)
+            .map(|n| {
+                let (low, high) = (pages * n / pieces, pages * (n + 1) / pieces);
+                let low = format!("ctid >= '({low},0)'::tid");
+                if n + 1 == pieces { low } else { format!("{low} AND ctid < '({high},0)'::tid") }
+            })
+            .collect();
+    }
+    Ok(())
+}
+
+/// The tables that are nearly called so.
+async fn near(connection: &Connection, parts: &[String], error: Error) -> Error {
+    let Some(name) = parts.last() else { return error };
+    let rollback = "ROLLBACK";
+    // The failed statement has ended the transaction; a new one may look into the catalog.
+    let sql = format!(
+        "{rollback}; SELECT n.nspname || '.' || c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+         WHERE c.relkind IN ('r', 'v', 'm', 'p', 'f') AND lower(c.relname) = lower({}) LIMIT 3",
+        literal(name)
+    );
+    match connection.rows("the catalog cannot be read", &sql).await {
+        Ok(rows) if !rows.is_empty() => {
+            let names: Vec<String> = rows.into_iter().flatten().flatten().collect();
+            let (kind, message) = (error.kind(), error.message().to_string());
+            Error::new(kind, message).hint(format!("did you mean {}?", names.join(", or ")))
+        }
+        _ => error,
+    }
+}
+
+fn column_of(name: &str, typ: &Type, modifier: i32) -> Result<Column> {
+    let plain = quoted(System::Postgres, name);
+    let native = typ.name().to_string();
+    // Texts of types whose text says all that there is to say.
+    let as_text = || Ok(Column::new(name, format!("{plain}::text"), Kind::Text, &native));
+    if let Some(kind) = kind_of(typ, modifier) {
+        let select = match *typ {
+            Type::MONEY => format!("{plain}::numeric"),
+            // The cast takes away the blanks that fill char(n) up, which mean nothing.
+            Type::BPCHAR => format!("{plain}::text"),
+            _ => plain,
+        };
+        return Ok(Column::new(name, select, kind, &native));
+    }
+    match (typ, typ.kind()) {
+        (_, PgKind::Enum(_)) => as_text(),
+        (&Type::TIMETZ | &Type::INTERVAL | &Type::BIT | &Type::VARBIT | &Type::INET | &Type::CIDR, _) => as_text(),
+        (&Type::MACADDR | &Type::MACADDR8 | &Type::XML | &Type::PG_LSN | &Type::NAME | &Type::CHAR, _) => as_text(),
+        (&Type::UNKNOWN, _) => as_text(),
+        _ => Err(Error::new(
+            ErrorKind::Schema,
+            format!("the column {name:?} is of the type {native}, which has no agreed meaning elsewhere"),
+        )
+        .hint(format!(
+            "read it as the text that PostgreSQL shows: columns: {{{name}: text}}, or leave it out by a query"
+        ))),
+    }
+}
+
+/// Types that are read in binary.
+fn kind_of(typ: &Type, modifier: i32) -> Option<Kind> {
+    let kind = match *typ {
+        Type::BOOL => Kind::Bool,
+        Type::INT2 => Kind::Int16,
+        Type::INT4 => Kind::Int32,
+        Type::INT8 => Kind::Int64,
+        Type::OID => Kind::UInt32,
+        Type::FLOAT4 => Kind::Float32,
+        Type::FLOAT8 => Kind::Float64,
+        Type::NUMERIC => decimal(modifier).unwrap_or(Kind::Number),
+        Type::MONEY => Kind::Number,
+        Type::DATE => Kind::Date,
+        Type::TIME => Kind::Time,
+        Type::TIMESTAMP => Kind::Timestamp { zoned: false },
+        Type::TIMESTAMPTZ => Kind::Timestamp { zoned: true },
+        Type::UUID => Kind::Uuid,
+        Type::BYTEA => Kind::Binary,
+        Type::TEXT | Type::VARCHAR | Type::BPCHAR | Type::JSON => Kind::Text,
+        Type::JSONB => Kind::Jsonb,
+        _ => {
+            let PgKind::Array(element) = typ.kind() else { return None };
+            // Numbers without a scale would have to be text of their own; blanks of char(n) would stay.
+            let element = match *element {
+                Type::NUMERIC if decimal(modifier).is_none() => return None,
+                Type::MONEY | Type::BPCHAR => return None,
+                _ => kind_of(element, modifier)?,
+            };
+            Kind::List(Box::new(element))
+        }
+    };
+    Some(kind)
+}
+
+/// `numeric(p, s)`, where a decimal of Arrow holds it. The modifier is `(p << 16 | s) + 4`, s in 11 bits with a sign.
+fn decimal(modifier: i32) -> Option<Kind> {
+    let modifier = modifier.checked_sub(4).filter(|modifier| *modifier >= 0)?;
+    let (precision, scale) = ((modifier >> 16) & 0xffff, (modifier & 0x7ff ^ 0x400) - 0x400);
+    let fits = (1..=76).contains(&precision) && (0..=precision).contains(&scale);
+    fits.then(|| Kind::Decimal(precision as u8, scale as i8))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decimals_by_their_modifier() {
+        assert_eq!(decimal(((12 << 16) | 2) + 4), Some(Kind::Decimal(12, 2)));
+        assert_eq!(decimal((76 << 16) + 4), Some(Kind::Decimal(76, 0)));
+        assert_eq!(decimal(-1), None);
+        assert_eq!(decimal(((100 << 16) | 2) + 4), None);
+        // numeric(3, -2), and numeric(2, 4), since PostgreSQL 15.
+        assert_eq!(decimal(((3 << 16) | (-2 & 0x7ff)) + 4), None);
+        assert_eq!(decimal(((2 << 16) | 4) + 4), None);
+    }
+}

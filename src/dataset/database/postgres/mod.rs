@@ -1,0 +1,22 @@
+//! PostgreSQL, 10 and later: connections that share an exported snapshot; rows come by `COPY ... (FORMAT binary)`.
+
+mod connection;
+mod decode;
+mod describe;
+mod failure;
+mod numeric;
+mod session;
+mod url;
+
+use std::sync::Arc;
+
+use super::session::Session;
+use crate::error::Result;
+use crate::project::model::Database;
+use session::PostgresSession;
+
+/// Connects, and takes the snapshot that all statements of the run see.
+pub(super) async fn connect(from: &Database) -> Result<Arc<dyn Session>> {
+    let target = url::Target::parse(from.location.expose())?;
+    Ok(Arc::new(PostgresSession::open(target, from.limits).await?))
+}

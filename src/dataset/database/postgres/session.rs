@@ -1,0 +1,218 @@
+//! The session of a run: a coordinator, which holds the snapshot and answers small questions, and readers that join it.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::Utc;
+use futures::StreamExt;
+use tokio::sync::{Mutex as AsyncMutex, OwnedSemaphorePermit, Semaphore};
+use tokio_postgres::CancelToken;
+
+use super::connection::Connection;
+use super::decode::Decoders;
+use super::describe;
+use super::url::Target;
+use crate::dataset::database::pace::Pace;
+use crate::dataset::database::session::{BatchSender, Described, Moment, Scan, Session, TextRows};
+use crate::error::{Error, ErrorKind, Result};
+use crate::project::model::{DatabaseRelation, SourceLimits, System, TextOptions};
+
+/// How often a replica that is behind is asked again.
+const LAG_PAUSE: Duration = Duration::from_secs(1);
+/// How long a server may take to cancel a statement when the run ends.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+pub(super) struct PostgresSession {
+    target: Target,
+    limits: SourceLimits,
+    /// As `server_version_num` has it: 150018.
+    version: u32,
+    moment: Moment,
+    /// The name by which readers join it.
+    snapshot: String,
+    coordinator: AsyncMutex<Connection>,
+    /// Readers that have nothing to do.
+    idle: Mutex<Vec<Connection>>,
+    permits: Arc<Semaphore>,
+    /// Ends what a connection is doing: the coordinator's, and those of readers at work, by number.
+    running: Mutex<Vec<(usize, CancelToken)>>,
+    pace: Pace,
+}
+
+impl fmt::Debug for PostgresSession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PostgresSession({}, {})", self.target.shown, self.moment.version)
+    }
+}
+
+impl PostgresSession {
+    pub(super) async fn open(target: Target, limits: SourceLimits) -> Result<Self> {
+        let (coordinator, facts) = Connection::open(&target, limits.statement_timeout, None).await?;
+        let facts = facts.into_iter().next().unwrap_or_default();
+        let [Some(version), lsn, Some(transactions), Some(snapshot)] = &facts[..] else {
+            let message = format!("{} does not tell its version and snapshot", target.shown);
+            return Err(Error::new(ErrorKind::Data, message).hint("tieout reads PostgreSQL 10 and later"));
+        };
+        let lsn = lsn.as_deref().unwrap_or("unknown");
+        Ok(Self {
+            version: version.parse().unwrap_or(0),
+            moment: Moment { at: Utc::now(), version: format!("lsn {lsn}, snapshot {transactions}") },
+            snapshot: snapshot.clone(),
+            running: Mutex::new(vec![(0, coordinator.client.cancel_token())]),
+            coordinator: AsyncMutex::new(coordinator),
+            idle: Mutex::default(),
+            // One of the connections is the coordinator's.
+            permits: Arc::new(Semaphore::new(limits.connections.saturating_sub(1))),
+            pace: Pace::new(limits.rows_per_second),
+            limits,
+            target,
+        })
+    }
+
+    /// Waits while a replica is too far behind, or the replicas of this server are.
+    async fn keep_up(&self, connection: &Connection) -> Result<()> {
+        let Some(most) = self.limits.pause_when_lag else { return Ok(()) };
+        let sql = "SELECT coalesce(CASE WHEN pg_is_in_recovery() \
+                   THEN CASE WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0 \
+                        ELSE extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()) END \
+                   ELSE (SELECT extract(epoch FROM max(replay_lag)) FROM pg_stat_replication) END, 0)";
+        loop {
+            let rows = connection.rows("cannot ask how far replicas are behind", sql).await?;
+            let lag: f64 = rows.first().and_then(|row| row.first()?.as_deref()?.parse().ok()).unwrap_or(0.0);
+            if lag <= most.as_secs_f64() {
+                return Ok(());
+            }
+            tracing::info!(seconds = lag, "waiting for a replica that is behind");
+            tokio::time::sleep(LAG_PAUSE).await;
+        }
+    }
+
+    /// A connection in the snapshot, for one statement.
+    async fn reader(&self) -> Result<Reader<'_>> {
+        // Scans that wait for each other would wait for ever.
+        let waiting = tokio::time::timeout(self.limits.statement_timeout, self.permits.clone().acquire_owned());
+        let Ok(Ok(permit)) = waiting.await else {
+            let message = format!("all {} connections to {} are busy", self.limits.connections, self.target.shown);
+            return Err(Error::new(ErrorKind::Unavailable, message).hint("raise limits.connections"));
+        };
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let connection = match idle {
+            Some(connection) => connection,
+            None => Connection::open(&self.target, self.limits.statement_timeout, Some(&self.snapshot)).await?.0,
+        };
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let number = running.last().map_or(0, |(number, _)| number + 1);
+        running.push((number, connection.client.cancel_token()));
+        Ok(Reader { session: self, number, connection: Some(connection), _permit: permit })
+    }
+
+    /// Copies rows out of a connection. False: nobody listens any more, and the statement may still run.
+    async fn copy(&self, connection: &Connection, scan: &Scan, sender: &BatchSender) -> Result<bool> {
+        let doing = "rows cannot be read";
+        self.keep_up(connection).await?;
+        let sql = format!("COPY ({}) TO STDOUT (FORMAT binary)", scan.sql);
+        tracing::debug!(%sql, "reading from PostgreSQL");
+        let stream = connection.within(doing, connection.client.copy_out(&sql)).await?;
+        futures::pin_mut!(stream);
+        let batch_rows = self.pace.batch_rows(scan.batch_rows);
+        let mut decoders = Decoders::new(&scan.columns, scan.schema.clone());
+        loop {
+            let chunk = connection.within(doing, async { stream.next().await.transpose() }).await?;
+            let Some(chunk) = chunk else { break };
+            scan.progress.add_bytes(chunk.len() as u64);
+            decoders.push(&chunk)?;
+            if decoders.rows() >= batch_rows && !self.send(decoders.finish()?, sender).await {
+                return Ok(false);
+            }
+        }
+        let rest = decoders.end()?;
+        Ok(rest.num_rows() == 0 || self.send(rest, sender).await)
+    }
+
+    async fn send(&self, batch: datafusion::arrow::record_batch::RecordBatch, sender: &BatchSender) -> bool {
+        self.pace.pass(batch.num_rows()).await;
+        sender.send(Ok(batch)).await.is_ok()
+    }
+
+    fn is_alone(&self) -> bool {
+        self.limits.connections < 2
+    }
+}
+
+/// A connection with a statement. Left before the statement's end, it is cancelled on the server and not used again.
+struct Reader<'a> {
+    session: &'a PostgresSession,
+    number: usize,
+    connection: Option<Connection>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Reader<'_> {
+    async fn copy(mut self, scan: &Scan, sender: &BatchSender) -> Result<()> {
+        let Some(connection) = &self.connection else { return Ok(()) };
+        if self.session.copy(connection, scan, sender).await? {
+            self.session.idle.lock().unwrap_or_else(PoisonError::into_inner).extend(self.connection.take());
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Reader<'_> {
+    fn drop(&mut self) {
+        let mut running = self.session.running.lock().unwrap_or_else(PoisonError::into_inner);
+        running.retain(|(number, _)| *number != self.number);
+        let Some(connection) = self.connection.take() else { return };
+        let (token, tls) = (connection.client.cancel_token(), self.session.target.tls.clone());
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move {
+                // The connection lives until the server knows.
+                let cancelled = tokio::time::timeout(FAREWELL, token.cancel_query(tls)).await;
+                tracing::debug!(told = cancelled.is_ok(), "a statement was left before its end");
+                drop(connection);
+            });
+        }
+    }
+}
+
+#[async_trait]
+impl Session for PostgresSession {
+    fn system(&self) -> System {
+        System::Postgres
+    }
+
+    fn moment(&self) -> Moment {
+        self.moment.clone()
+    }
+
+    fn connections(&self) -> usize {
+        self.limits.connections.saturating_sub(1).max(1)
+    }
+
+    async fn describe(&self, relation: &DatabaseRelation, text: &TextOptions) -> Result<Described> {
+        let coordinator = self.coordinator.lock().await;
+        describe::describe(&coordinator, relation, text, self.version, self.connections()).await
+    }
+
+    async fn read(&self, scan: Scan, sender: &BatchSender) -> Result<()> {
+        if self.is_alone() {
+            let coordinator = self.coordinator.lock().await;
+            self.copy(&coordinator, &scan, sender).await?;
+            return Ok(());
+        }
+        self.reader().await?.copy(&scan, sender).await
+    }
+
+    async fn rows(&self, sql: &str) -> Result<TextRows> {
+        tracing::debug!(%sql, "asking PostgreSQL");
+        self.coordinator.lock().await.rows("the database cannot answer", sql).await
+    }
+
+    async fn close(&self) {
+        let running = std::mem::take(&mut *self.running.lock().unwrap_or_else(PoisonError::into_inner));
+        let cancel = running.iter().map(|(_, token)| token.cancel_query(self.target.tls.clone()));
+        let _ = tokio::time::timeout(FAREWELL, futures::future::join_all(cancel)).await;
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}

@@ -1,0 +1,124 @@
+//! A relation of a database as DataFusion's plans scan it.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use datafusion::arrow::datatypes::{Schema, SchemaRef};
+use datafusion::catalog::{Session as PlanSession, TableProvider};
+use datafusion::datasource::TableType;
+use datafusion::error::Result as PlanResult;
+use datafusion::logical_expr::Expr;
+use datafusion::physical_plan::ExecutionPlan;
+
+use super::exec::DatabaseExec;
+use super::session::{Described, Scan, Session};
+use super::{Databases, relation};
+use crate::dataset::{Input, redact};
+use crate::error::{Error, ErrorKind, Result};
+use crate::progress::Progress;
+use crate::project::model::{Database, DatabaseRelation, System};
+
+/// A table or a query, described, in the snapshot of its session.
+#[derive(Debug, Clone)]
+pub struct DatabaseTable {
+    session: Arc<dyn Session>,
+    relation: DatabaseRelation,
+    described: Arc<Described>,
+    schema: SchemaRef,
+    /// Where it is, without secrets.
+    url: String,
+    /// Only rows for which this holds.
+    condition: Option<String>,
+    progress: Arc<Progress>,
+}
+
+impl DatabaseTable {
+    pub(in crate::dataset) async fn open(
+        databases: &Databases,
+        from: &Database,
+        progress: &Arc<Progress>,
+    ) -> Result<Self> {
+        let session = databases.session(from).await?;
+        let described = session.describe(&from.relation, &from.text).await?;
+        let columns = &described.columns;
+        for (n, column) in columns.iter().enumerate() {
+            if columns[..n].iter().any(|before| before.name == column.name) {
+                let message = format!("the query has two columns that are called {:?}", column.name);
+                return Err(Error::new(ErrorKind::Schema, message).hint("give each of them a name of its own: AS ..."));
+            }
+        }
+        let schema = Arc::new(Schema::new(columns.iter().map(|column| column.field.clone()).collect::<Vec<_>>()));
+        let shown = match from.system {
+            System::Sqlite => format!("sqlite://{}", from.location.expose()),
+            System::Postgres | System::Mysql => redact::location(from.location.expose()),
+        };
+        let url = format!("{}?table={}", shown.split('?').next().unwrap_or(&shown), relation::shown(&from.relation));
+        Ok(Self {
+            session,
+            relation: from.relation.clone(),
+            described: Arc::new(described),
+            schema,
+            url,
+            condition: None,
+            progress: Arc::clone(progress),
+        })
+    }
+
+    /// What a run's record says of it.
+    pub(in crate::dataset) fn input(&self) -> Input {
+        let moment = self.session.moment();
+        Input { url: self.url.clone(), size: 0, last_modified: moment.at, e_tag: None, version: Some(moment.version) }
+    }
+
+    /// About how many rows it has, as the database's own statistics say.
+    pub fn estimated_rows(&self) -> Option<u64> {
+        self.described.estimated_rows
+    }
+}
+
+#[async_trait]
+impl TableProvider for DatabaseTable {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn PlanSession,
+        projection: Option<&Vec<usize>>,
+        _: &[Expr],
+        limit: Option<usize>,
+    ) -> PlanResult<Arc<dyn ExecutionPlan>> {
+        let options = &state.config_options().execution;
+        let wanted = projection.cloned().unwrap_or_else(|| (0..self.schema.fields().len()).collect());
+        let columns: Vec<_> = wanted.iter().map(|&n| self.described.columns[n].clone()).collect();
+        let schema = Arc::new(self.schema.project(&wanted)?);
+        let most = options.target_partitions.min(self.session.connections()).max(1);
+        // Readers wait for the network most of the time; but no more of them than there are connections.
+        let pieces: Vec<Option<&str>> = match most > 1 && limit.is_none() && !self.described.pieces.is_empty() {
+            true => self.described.pieces.iter().map(|piece| Some(piece.as_str())).collect(),
+            false => vec![None],
+        };
+        let selected: Vec<&str> = columns.iter().map(|column| column.select.as_str()).collect();
+        let scans = pieces.into_iter().map(|piece| {
+            let conditions: Vec<&str> = self.condition.iter().map(String::as_str).chain(piece).collect();
+            Scan {
+                sql: relation::select(&selected, &self.described.from, &conditions, limit),
+                columns: columns.clone(),
+                schema: schema.clone(),
+                batch_rows: options.batch_size.get(),
+                progress: Arc::clone(&self.progress),
+            }
+        });
+        Ok(Arc::new(DatabaseExec::new(
+            Arc::clone(&self.session),
+            scans.collect(),
+            schema,
+            relation::shown(&self.relation),
+        )))
+    }
+}
