@@ -4,6 +4,7 @@
 
 #![allow(dead_code, reason = "a kit: a helper stays while no test happens to need it")]
 
+pub mod daemon;
 pub mod data;
 pub mod python;
 pub mod tieout;
