@@ -6,6 +6,8 @@
 
 pub mod daemon;
 pub mod data;
+pub mod mariadb;
+pub mod postgres;
 pub mod python;
 pub mod tieout;
 pub mod types;

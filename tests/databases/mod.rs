@@ -1,0 +1,3 @@
+//! Databases, against real servers.
+
+mod servers;
