@@ -1,4 +1,5 @@
-//! What the tests share: the built binary, a real S3 server, Python's readers, and tables written from literal text.
+//! What the tests share: the built binary, real servers (S3, PostgreSQL, MariaDB) and a proxy that makes their networks bad,
+//! Python's readers, and tables written from literal text.
 //!
 //! Nothing here skips: what is missing fails the test and says how to get it.
 
@@ -8,6 +9,7 @@ pub mod daemon;
 pub mod data;
 pub mod mariadb;
 pub mod postgres;
+pub mod proxy;
 pub mod python;
 pub mod tieout;
 pub mod types;
