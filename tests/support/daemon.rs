@@ -18,13 +18,13 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const GRACE: Duration = Duration::from_secs(10);
 
 /// Waits for the end of its input, which is the end of the process that wrote it, even if that was killed. Each line names
-/// the server that then has to be ended, or none.
+/// the group of processes that then has to be ended, or none.
 const WATCHDOG: &str = r#"
-    while read -r line; do server=$line; done
-    if [ -n "$server" ]; then
-        kill -QUIT "$server"
-        for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do kill -0 "$server" || break; sleep 0.1; done
-        kill -KILL "$server"
+    while read -r group; do last=$group; done
+    if [ -n "$last" ]; then
+        kill -QUIT "-$last"
+        for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do kill -0 "-$last" || break; sleep 0.1; done
+        kill -KILL "-$last"
     fi
     rm -rf "$1"
 "#;
@@ -82,7 +82,9 @@ impl Daemon {
 
     /// Runs a program that prepares the server. One that fails, fails the test with all that it said.
     pub fn prepare(&self, mut command: Command) {
-        let output = command.output().unwrap_or_else(|e| panic!("could not start {command:?}: {e}"));
+        let program = self.spawn(&mut command, Stdio::piped(), Stdio::piped());
+        let output = program.wait_with_output().unwrap();
+        let _ = writeln!(&self.watchdog);
         let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         assert!(output.status.success(), "{command:?}\n{}{}", said(&output.stdout), said(&output.stderr));
     }
@@ -91,11 +93,8 @@ impl Daemon {
     pub fn serves(&mut self, mut command: Command, answers: impl Fn() -> bool) -> bool {
         self.stop();
         let log = File::options().create(true).append(true).open(self.dir.join("log")).unwrap();
-        // In a group of its own, an interrupt at the terminal does not reach it before the watchdog does.
-        command.process_group(0).stdout(log.try_clone().unwrap()).stderr(log);
-        let server = command.spawn().unwrap_or_else(|e| panic!("could not start {command:?}: {e}"));
-        writeln!(self.watchdog, "{}", server.id()).expect("the watchdog listens");
-        self.server = Some(server);
+        let errors = log.try_clone().unwrap();
+        self.server = Some(self.spawn(&mut command, log.into(), errors.into()));
         let start = Instant::now();
         while start.elapsed() < PATIENCE && self.runs() {
             if answers() {
@@ -104,6 +103,14 @@ impl Daemon {
             std::thread::sleep(Duration::from_millis(20));
         }
         false
+    }
+
+    /// In a group of its own: an interrupt at the terminal does not reach it, and the watchdog ends all that it started.
+    fn spawn(&self, command: &mut Command, out: Stdio, errors: Stdio) -> Child {
+        let child = command.process_group(0).stdout(out).stderr(errors).spawn();
+        let child = child.unwrap_or_else(|e| panic!("could not start {command:?}: {e}"));
+        writeln!(&self.watchdog, "{}", child.id()).expect("the watchdog listens");
+        child
     }
 
     fn runs(&mut self) -> bool {
@@ -122,7 +129,7 @@ impl Daemon {
         if let Some(mut server) = self.server.take() {
             let _ = server.kill();
             let _ = server.wait();
-            let _ = writeln!(self.watchdog);
+            let _ = writeln!(&self.watchdog);
         }
     }
 
