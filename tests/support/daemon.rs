@@ -17,14 +17,14 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// How long a server may take to end in order.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// Waits for the end of its input, which is the end of the process that wrote it, even if that was killed. Each line names
-/// the group of processes that then has to be ended, or none.
+/// Waits for the end of its input, which is the end of the process that wrote it, even if that was killed. Each line is a
+/// signal and the group of processes that then has to be ended with it, or empty.
 const WATCHDOG: &str = r#"
-    while read -r group; do last=$group; done
-    if [ -n "$last" ]; then
-        kill -QUIT "-$last"
-        for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do kill -0 "-$last" || break; sleep 0.1; done
-        kill -KILL "-$last"
+    while read -r signal group; do last=$signal end=$group; done
+    if [ -n "$end" ]; then
+        kill "-$last" "-$end"
+        for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do kill -0 "-$end" || break; sleep 0.1; done
+        kill -KILL "-$end"
     fi
     rm -rf "$1"
 "#;
@@ -82,7 +82,8 @@ impl Daemon {
 
     /// Runs a program that prepares the server. One that fails, fails the test with all that it said.
     pub fn prepare(&self, mut command: Command) {
-        let program = self.spawn(&mut command, Stdio::piped(), Stdio::piped());
+        // By another signal PostgreSQL's would leave shared memory behind.
+        let program = self.spawn(&mut command, "INT", Stdio::piped(), Stdio::piped());
         let output = program.wait_with_output().unwrap();
         let _ = writeln!(&self.watchdog);
         let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -94,7 +95,7 @@ impl Daemon {
         self.stop();
         let log = File::options().create(true).append(true).open(self.dir.join("log")).unwrap();
         let errors = log.try_clone().unwrap();
-        self.server = Some(self.spawn(&mut command, log.into(), errors.into()));
+        self.server = Some(self.spawn(&mut command, "QUIT", log.into(), errors.into()));
         let start = Instant::now();
         while start.elapsed() < PATIENCE && self.runs() {
             if answers() {
@@ -106,10 +107,10 @@ impl Daemon {
     }
 
     /// In a group of its own: an interrupt at the terminal does not reach it, and the watchdog ends all that it started.
-    fn spawn(&self, command: &mut Command, out: Stdio, errors: Stdio) -> Child {
+    fn spawn(&self, command: &mut Command, signal: &str, out: Stdio, errors: Stdio) -> Child {
         let child = command.process_group(0).stdout(out).stderr(errors).spawn();
         let child = child.unwrap_or_else(|e| panic!("could not start {command:?}: {e}"));
-        writeln!(&self.watchdog, "{}", child.id()).expect("the watchdog listens");
+        writeln!(&self.watchdog, "{signal} {}", child.id()).expect("the watchdog listens");
         child
     }
 
