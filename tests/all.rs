@@ -6,6 +6,7 @@ mod budgets;
 mod bytes;
 mod cache;
 mod cli;
+mod databases;
 mod docs;
 mod examples;
 mod filters;

@@ -3,25 +3,26 @@
 //! It honours `If-Match` and `If-None-Match`. Each test takes its own bucket with [`Weed::bucket`]. Names of buckets that were
 //! not made here are not found (SeaweedFS would make them on the first upload; that is switched off).
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::Command;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::TryStreamExt;
 use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::path::Path as Key;
 use object_store::{ObjectStore, ObjectStoreExt, RetryConfig};
 
+use super::daemon::Daemon;
+
 /// Credentials of the server's two users: one who may do all, one who may only read.
 const ADMIN: (&str, &str) = ("tieout-admin", "tieout-admin-secret");
 const READER: (&str, &str) = ("tieout-reader", "tieout-reader-secret");
 const STARTS: usize = 3;
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The server of this test process, started on first use.
 pub fn weed() -> &'static Weed {
@@ -33,8 +34,8 @@ pub struct Weed {
     ports: Ports,
     runtime: tokio::runtime::Runtime,
     buckets: AtomicU32,
-    /// Its end closes with this process, however that ends; the watchdog then kills the server.
-    _watchdog: ChildStdin,
+    /// The server, once it answers.
+    daemon: Option<Daemon>,
 }
 
 struct Ports {
@@ -55,38 +56,26 @@ impl Ports {
 impl Weed {
     fn start() -> Self {
         let program = super::venv("weed");
-        let mut log = String::new();
+        let mut words = String::new();
         for _ in 0..STARTS {
-            let dir = tempfile::Builder::new().prefix("tieout-weed-").tempdir().unwrap().keep();
-            let ports = Ports::free();
-            let mut server = spawn(&program, &dir, &ports);
-            let weed = Self {
-                ports,
+            let mut daemon = Daemon::new("weed", None);
+            let mut weed = Self {
+                ports: Ports::free(),
                 runtime: tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap(),
                 buckets: AtomicU32::new(0),
-                _watchdog: watch(&server, &dir),
+                daemon: None,
             };
-            if weed.wait(&mut server) {
+            let command = command(&program, &daemon, &weed.ports);
+            if daemon.serves(command, || weed.make_bucket("tieout-ready") && weed.works("tieout-ready")) {
+                weed.daemon = Some(daemon);
                 return weed;
             }
-            log = fs::read_to_string(dir.join("log")).unwrap_or_default();
+            words = daemon.last_words();
         }
-        let tail: Vec<&str> = log.lines().rev().take(20).collect();
-        panic!("SeaweedFS did not start; its last words:\n{}", tail.into_iter().rev().collect::<Vec<_>>().join("\n"));
+        panic!("SeaweedFS did not start; its last words:\n{words}");
     }
 
-    /// Until a bucket can be made, written to and read from; false if the server ended or time ran out.
-    fn wait(&self, server: &mut Child) -> bool {
-        let start = Instant::now();
-        while start.elapsed() < PATIENCE && server.try_wait().is_ok_and(|ended| ended.is_none()) {
-            if self.make_bucket("tieout-ready") && self.works("tieout-ready") {
-                return true;
-            }
-            std::thread::sleep(Duration::from_millis(100));
-        }
-        false
-    }
-
+    /// Whether it can be written to and read from.
     fn works(&self, bucket: &str) -> bool {
         let (store, key) = (self.store(bucket), Key::from("ready"));
         let read: object_store::Result<_> = self.runtime.block_on(async {
@@ -199,7 +188,7 @@ impl Weed {
     }
 }
 
-fn spawn(program: &Path, dir: &Path, ports: &Ports) -> Child {
+fn command(program: &Path, daemon: &Daemon, ports: &Ports) -> Command {
     let identity = |name: &str, (id, secret): (&str, &str), actions: &[&str]| {
         serde_json::json!({
             "name": name, "credentials": [{"accessKey": id, "secretKey": secret}], "actions": actions,
@@ -208,12 +197,12 @@ fn spawn(program: &Path, dir: &Path, ports: &Ports) -> Child {
     let admin = identity("admin", ADMIN, &["Admin", "Read", "Write", "List", "Tagging"]);
     let reader = identity("reader", READER, &["Read", "List"]);
     let config = serde_json::json!({ "identities": [admin, reader] });
-    fs::write(dir.join("s3.json"), config.to_string()).unwrap();
-    fs::create_dir(dir.join("data")).unwrap();
+    fs::write(daemon.dir().join("s3.json"), config.to_string()).unwrap();
+    fs::create_dir(daemon.dir().join("data")).unwrap();
 
     let [master, master_grpc, volume, volume_grpc, filer_grpc, s3_grpc] = ports.others;
-    let log = File::create(dir.join("log")).unwrap();
-    Command::new(program)
+    let mut command = daemon.command(program);
+    command
         .args(["server", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-dir=data", "-volume.max=100"])
         .args(["-master.telemetry=false", "-master.volumeSizeLimitMB=1024", "-volume.minFreeSpace=100MiB"])
         .args([format!("-master.port={master}"), format!("-master.port.grpc={master_grpc}")])
@@ -222,30 +211,8 @@ fn spawn(program: &Path, dir: &Path, ports: &Ports) -> Child {
         .args([format!("-s3.port={}", ports.s3), format!("-s3.port.grpc={s3_grpc}"), "-s3".into()])
         .args(["-s3.config=s3.json", "-s3.autoCreateBucket=false", "-s3.port.iceberg=0", "-s3.port.lance=0"])
         // One volume a bucket instead of seven, so that a hundred volumes are a hundred buckets.
-        .env("WEED_MASTER_VOLUME_GROWTH_COPY_1", "1")
-        .env("HOME", dir)
-        .current_dir(dir)
-        .stdin(Stdio::null())
-        .stdout(log.try_clone().unwrap())
-        .stderr(log)
-        .spawn()
-        .unwrap_or_else(|e| panic!("could not start {}: {e}", program.display()))
-}
-
-/// A shell that waits for the end of its input, which is the end of this process even if it was killed, and then ends the
-/// server and takes its data away.
-#[expect(clippy::zombie_processes, reason = "it outlives this process, which is what it is for")]
-fn watch(server: &Child, dir: &Path) -> ChildStdin {
-    let mut watchdog = Command::new("sh")
-        .args(["-c", "cat >/dev/null; kill -9 \"$1\"; sleep 0.2; rm -rf \"$2\"", "watchdog"])
-        .arg(server.id().to_string())
-        .arg(dir)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("a shell");
-    watchdog.stdin.take().expect("it was piped")
+        .env("WEED_MASTER_VOLUME_GROWTH_COPY_1", "1");
+    command
 }
 
 mod tests {

@@ -1,0 +1,4 @@
+//! Databases, against real servers.
+
+mod proxy;
+mod servers;
