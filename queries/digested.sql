@@ -3,3 +3,6 @@ SELECT {{ "*, " if rows }}key_hash({{ keys | join(", ") }}) AS "#hash", row_dige
 FROM (
   {{ side_sql | indented(2) }}
 ) AS compared
+{%- if segments %}
+WHERE {{ segments }}
+{%- endif %}

@@ -41,8 +41,7 @@ use self::csv::CsvFiles;
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::Progress;
 use crate::project::model::{self as project, Connector, Dataset, Files};
-use database::DatabaseTable;
-pub use database::Databases;
+pub use database::{DatabaseTable, Databases, Grid, Request, SegmentBy, Segments, Sum};
 pub use identical::{Alike, Identical, identical};
 pub use order::KeyOrder;
 use pin::PinnedStore;
@@ -197,6 +196,14 @@ impl Opened {
     /// Of Parquet files, in their order; of anything else, none.
     fn footers(&self) -> &[Arc<ParquetMetaData>] {
         self.files().map_or(&[], |files| &files.footers)
+    }
+
+    /// The table of a database that it reads, if it does.
+    pub fn database(&self) -> Option<&Arc<DatabaseTable>> {
+        match &self.behind {
+            Behind::Database(table) => Some(table),
+            Behind::Files(_) => None,
+        }
     }
 
     /// Whether it reads files, which stay as they are.

@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use datafusion::catalog::TableProvider;
+
 use crate::dataset::{self, Alike};
 use crate::engine::Engine;
 use crate::engine::catalog::table_name;
@@ -22,6 +24,20 @@ pub struct Cancelled {
     pub apart: bool,
     tables: Vec<String>,
     engine: Arc<Engine>,
+}
+
+impl Cancelled {
+    /// Nothing is left out yet; no row that is done shares its key with one that is left.
+    pub(super) fn new(engine: &Arc<Engine>, plan: MatchPlan, rows: u64) -> Self {
+        Self { plan, rows, apart: true, tables: Vec::new(), engine: engine.clone() }
+    }
+
+    /// A table that lives as long as this does.
+    pub(super) fn register(&mut self, name: &str, table: Arc<dyn TableProvider>) -> Result<()> {
+        self.engine.ctx.register_table(name, table)?;
+        self.tables.push(name.to_string());
+        Ok(())
+    }
 }
 
 impl Drop for Cancelled {
@@ -51,20 +67,14 @@ impl Engine {
         };
         let Some(identical) = dataset::identical(source, target, &alike).await? else { return Ok(None) };
         self.progress.add_rows(2 * identical.rows);
-        let mut cancelled = Cancelled {
-            plan: plan.clone(),
-            rows: identical.rows,
-            apart: identical.apart,
-            tables: Vec::new(),
-            engine: self.clone(),
-        };
+        let mut cancelled = Cancelled::new(self, plan.clone(), identical.rows);
+        cancelled.apart = identical.apart;
         let BySide { source, target } = identical.open;
         for (side, table) in [(Side::Source, source), (Side::Target, target)] {
             // No dataset is named so.
             let name = table_name(&format!("#open_{side}_{}", plan.rule));
-            self.ctx.register_table(name.as_str(), table)?;
-            cancelled.plan.sides.get_mut(side).from = name.clone();
-            cancelled.tables.push(name);
+            cancelled.register(&name, table)?;
+            cancelled.plan.sides.get_mut(side).from = name;
         }
         Ok(Some(cancelled))
     }

@@ -20,6 +20,7 @@ mod ordered;
 mod pairs;
 mod params;
 mod planner;
+mod pushdown;
 mod ranges;
 mod reconcile;
 mod remembered;
@@ -68,10 +69,13 @@ pub enum Strategy {
     Merge,
     /// What both sides hold in the same bytes is not decoded; the rest goes by digests.
     Bytes,
+    /// Databases compute checksums of segments; only rows of segments that differ are read.
+    Pushdown,
 }
 
 impl Strategy {
-    pub const ALL: [Strategy; 4] = [Strategy::Join, Strategy::Digest, Strategy::Merge, Strategy::Bytes];
+    pub const ALL: [Strategy; 5] =
+        [Strategy::Join, Strategy::Digest, Strategy::Merge, Strategy::Bytes, Strategy::Pushdown];
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -79,6 +83,7 @@ impl Strategy {
             Strategy::Digest => "digest",
             Strategy::Merge => "merge",
             Strategy::Bytes => "bytes",
+            Strategy::Pushdown => "pushdown",
         }
     }
 
@@ -86,7 +91,7 @@ impl Strategy {
     pub fn guarantee(self) -> Guarantee {
         match self {
             Strategy::Join | Strategy::Merge => Guarantee::Exact,
-            Strategy::Digest | Strategy::Bytes => Guarantee::Digest128,
+            Strategy::Digest | Strategy::Bytes | Strategy::Pushdown => Guarantee::Digest128,
         }
     }
 }
@@ -103,7 +108,7 @@ impl FromStr for Strategy {
     fn from_str(text: &str) -> Result<Self, Error> {
         Strategy::ALL.into_iter().find(|strategy| strategy.as_str() == text).ok_or_else(|| {
             Error::new(ErrorKind::Usage, format!("`{text}` is no strategy"))
-                .hint("the strategies are `bytes`, `merge`, `digest` and `join`")
+                .hint("the strategies are `bytes`, `merge`, `digest`, `pushdown` and `join`")
         })
     }
 }

@@ -30,8 +30,13 @@ impl Engine {
             comparison.remembered = Some(remembered);
             return Ok(ReconcileExec::new(comparison, inputs, emit));
         }
-        if strategy == Strategy::Bytes {
-            comparison.cancelled = self.cancel(plan).await?;
+        match strategy {
+            Strategy::Bytes => comparison.cancelled = self.cancel(plan).await?,
+            Strategy::Pushdown => match self.push_down(plan).await? {
+                Ok(cancelled) => comparison.cancelled = Some(cancelled),
+                Err(why) => comparison.declined = Some(why),
+            },
+            _ => {}
         }
         if strategy == Strategy::Merge
             && let Some((cuts, inputs)) = self.cut(plan).await?
@@ -40,7 +45,12 @@ impl Engine {
             return Ok(ReconcileExec::new(comparison, inputs, emit));
         }
         let scanned = comparison.cancelled.as_ref().map_or(plan.as_ref(), |cancelled| &cancelled.plan);
-        let inputs = self.scans(scanned, strategy).await?;
+        // What checksums leave open is little, and read once.
+        let reading = match strategy {
+            Strategy::Pushdown if comparison.cancelled.is_some() => Strategy::Join,
+            strategy => strategy,
+        };
+        let inputs = self.scans(scanned, reading).await?;
         Ok(ReconcileExec::new(comparison, inputs, emit))
     }
 
@@ -65,7 +75,7 @@ impl Engine {
     async fn scan(&self, plan: &MatchPlan, side: Side, strategy: Strategy) -> Result<Arc<dyn ExecutionPlan>> {
         match strategy {
             Strategy::Join => self.physical(&self.ctx, &digested_sql(plan, side, true)?, None).await,
-            Strategy::Digest | Strategy::Bytes => {
+            Strategy::Digest | Strategy::Bytes | Strategy::Pushdown => {
                 self.physical(&self.ctx, &digested_sql(plan, side, false)?, None).await
             }
             // One partition: its rows come in the order in which they are stored.

@@ -52,6 +52,8 @@ pub struct Comparison {
     pub exact: bool,
     /// Rows of both sides that were found to be the same bytes, and are not scanned.
     pub cancelled: Option<Cancelled>,
+    /// Why databases were not asked for checksums, where that was wanted.
+    pub declined: Option<String>,
     /// Files whose digests are remembered, or will be.
     pub remembered: Option<Remembered>,
     /// Where both sides are cut, so that `merge` zips several ranges of keys at once.
@@ -100,7 +102,17 @@ impl Scanned {
 
 impl Comparison {
     pub fn new(engine: Arc<Engine>, plan: Arc<MatchPlan>, strategy: Strategy, exact: bool) -> Self {
-        Self { engine, plan, strategy, exact, cancelled: None, remembered: None, cuts: None, suspects: Arc::default() }
+        Self {
+            engine,
+            plan,
+            strategy,
+            exact,
+            cancelled: None,
+            declined: None,
+            remembered: None,
+            cuts: None,
+            suspects: Arc::default(),
+        }
     }
 
     /// Batches of wide rows hold fewer of them: what is compared should still be in the processor's cache, and few batches
@@ -148,7 +160,11 @@ impl Comparison {
         let context = self.narrowed(context);
         let mut scanned = match self.strategy {
             Strategy::Join => self.scan_all(&inputs, &context).await?,
-            Strategy::Digest | Strategy::Bytes => self.scan_digests(&inputs, &context).await?,
+            Strategy::Pushdown if self.cancelled.is_some() => {
+                let open = self.scan_all(&inputs, &context).await?;
+                Scanned { strategy: Strategy::Pushdown, ..open }
+            }
+            Strategy::Digest | Strategy::Bytes | Strategy::Pushdown => self.scan_digests(&inputs, &context).await?,
             Strategy::Merge => self.merge(&inputs, &context).await?,
         };
         let cancelled = self.cancelled();
@@ -162,7 +178,10 @@ impl Comparison {
         counts.repeated_keys = scanned.repeated_keys;
         counts.spilled_bytes = scanned.spilled_bytes;
         counts.why = scanned.why;
-        if cancelled > 0 && BySide::new(cancelled, cancelled) == scanned.tally.map(|tally| tally.rows) {
+        if self.strategy == Strategy::Bytes
+            && cancelled > 0
+            && BySide::new(cancelled, cancelled) == scanned.tally.map(|tally| tally.rows)
+        {
             // All rows are the same bytes.
             counts.guarantee = Guarantee::Exact;
         }
@@ -234,6 +253,9 @@ impl Comparison {
             }
         }
         let mut scanned = self.compare_digests(sides, false).await?;
+        if self.declined.is_some() {
+            scanned.why = self.declined.clone();
+        }
         if self.strategy == Strategy::Bytes && self.cancelled.is_none() {
             scanned.why = Some("nothing stands on both sides in the same bytes; digests are compared".into());
         }

@@ -114,6 +114,8 @@ pub fn redact(url: &str) -> String {
 
 fn redact_parameter(parameter: &str) -> String {
     match parameter.split_once('=') {
+        // The name of a table is none.
+        Some(("table", _)) => parameter.to_string(),
         Some((name, _)) => format!("{name}=***"),
         None => "***".to_string(),
     }

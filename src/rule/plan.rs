@@ -41,6 +41,8 @@ pub struct SidePlan {
     pub filter: Option<Fragment>,
     /// In source names, on both sides: the rule's `where`, and `settle`.
     pub filters: Vec<Filter>,
+    /// Only rows for which this holds, over what is compared: the segments of both sides that do not agree.
+    pub segments: Option<String>,
     /// Columns that only the filters need, as (source name, how to read it).
     pub extra: Vec<(String, Reading)>,
     /// Rows of the relation, from metadata, where no filter stands.

@@ -10,6 +10,7 @@ mod internal;
 mod normal;
 mod row_digest;
 mod segment;
+mod segment_digest;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -28,6 +29,7 @@ pub use self::digest::{IdBytes, digest_id, key_hashes, row_digests};
 pub use self::encode::{Mode, Rows, check_encodable, encode_rows};
 pub use self::normal::canonical;
 pub use self::row_digest::digest_array;
+pub use self::segment_digest::{Form, Hash};
 pub use self::text::check_readable;
 pub use self::type_text::{parse_type, plain_type, type_text};
 pub use self::zone::Zone;
@@ -52,6 +54,7 @@ pub fn scalar_functions() -> Vec<ScalarUDF> {
     functions.extend(normal::functions());
     functions.extend(zone::functions());
     functions.extend(internal::functions());
+    functions.extend(segment_digest::functions());
     functions
 }
 

@@ -5,6 +5,7 @@
 //! [`DatabaseTable`] is what DataFusion's plans scan. Values are read in the widest type that holds each of them exactly;
 //! what has no such type comes as text, which is read as the other side's type (see [`TEXT_OF`]).
 
+mod checksum;
 mod column;
 mod exec;
 mod pace;
@@ -23,6 +24,7 @@ use tokio::sync::OnceCell;
 use super::TEXT_OF;
 use crate::error::{Error, ErrorKind, Result};
 use crate::project::model::{Database, Secret, System};
+pub use checksum::{Grid, Request, SegmentBy, Segments, Sum};
 use session::Session;
 pub use table::DatabaseTable;
 

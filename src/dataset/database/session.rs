@@ -13,6 +13,7 @@ use super::column::Column;
 use crate::error::Result;
 use crate::progress::Progress;
 use crate::project::model::{DatabaseRelation, System, TextOptions};
+use crate::sql::Hash;
 
 /// The state of the database that all statements of a run see.
 #[derive(Debug, Clone)]
@@ -34,6 +35,12 @@ pub(super) struct Described {
     pub pieces: Vec<String>,
     /// The columns of its primary key, in order.
     pub primary_key: Vec<String>,
+    /// Columns that cannot be NULL.
+    pub never_null: Vec<String>,
+    /// How long the database takes to answer a small question.
+    pub latency: std::time::Duration,
+    /// The digests that it can compute, the cheapest first; none where its texts are not UTF-8.
+    pub hashes: Vec<Hash>,
 }
 
 /// One read.

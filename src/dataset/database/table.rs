@@ -1,6 +1,7 @@
 //! A relation of a database as DataFusion's plans scan it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use datafusion::arrow::datatypes::{Schema, SchemaRef};
@@ -10,13 +11,15 @@ use datafusion::error::Result as PlanResult;
 use datafusion::logical_expr::Expr;
 use datafusion::physical_plan::ExecutionPlan;
 
+use super::column::Column;
 use super::exec::DatabaseExec;
-use super::session::{Described, Scan, Session};
+use super::session::{Described, Scan, Session, TextRows};
 use super::{Databases, relation};
 use crate::dataset::{Input, redact};
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::Progress;
 use crate::project::model::{Database, DatabaseRelation, System};
+use crate::sql::Hash;
 
 /// A table or a query, described, in the snapshot of its session.
 #[derive(Debug, Clone)]
@@ -70,6 +73,51 @@ impl DatabaseTable {
         Input { url: self.url.clone(), size: 0, last_modified: moment.at, e_tag: None, version: Some(moment.version) }
     }
 
+    pub fn system(&self) -> System {
+        self.session.system()
+    }
+
+    /// The digests that the database can compute, the cheapest first; none where its texts are not UTF-8.
+    pub fn hashes(&self) -> &[Hash] {
+        &self.described.hashes
+    }
+
+    /// How long the database takes to answer a small question.
+    pub fn latency(&self) -> Duration {
+        self.described.latency
+    }
+
+    /// Whether conditions on the column need not look at all rows.
+    pub fn has_index_on(&self, column: &str) -> bool {
+        self.described.primary_key.first().is_some_and(|first| first == column)
+    }
+
+    pub(super) fn column(&self, name: &str) -> Option<&Column> {
+        self.described.columns.iter().find(|column| column.name == name)
+    }
+
+    pub(super) fn never_null(&self, name: &str) -> bool {
+        self.described.never_null.iter().any(|column| column == name)
+    }
+
+    /// What stands behind FROM.
+    pub(super) fn from(&self) -> &str {
+        &self.described.from
+    }
+
+    /// The rows of a statement with a small result, as text.
+    pub(super) async fn ask(&self, sql: &str) -> Result<TextRows> {
+        let rows = self.session.rows(sql).await?;
+        let bytes: usize = rows.iter().flatten().flatten().map(String::len).sum();
+        self.progress.add_bytes(bytes as u64);
+        Ok(rows)
+    }
+
+    /// Only the rows for which this holds.
+    pub(super) fn restricted(&self, condition: String) -> Self {
+        Self { condition: Some(condition), ..self.clone() }
+    }
+
     /// About how many rows it has, as the database's own statistics say.
     pub fn estimated_rows(&self) -> Option<u64> {
         self.described.estimated_rows
@@ -99,10 +147,12 @@ impl TableProvider for DatabaseTable {
         let schema = Arc::new(self.schema.project(&wanted)?);
         let most = options.target_partitions.min(self.session.connections()).max(1);
         // Readers wait for the network most of the time; but no more of them than there are connections.
-        let pieces: Vec<Option<&str>> = match most > 1 && limit.is_none() && !self.described.pieces.is_empty() {
-            true => self.described.pieces.iter().map(|piece| Some(piece.as_str())).collect(),
-            false => vec![None],
-        };
+        // What is restricted is little.
+        let pieces: Vec<Option<&str>> =
+            match self.condition.is_none() && most > 1 && limit.is_none() && !self.described.pieces.is_empty() {
+                true => self.described.pieces.iter().map(|piece| Some(piece.as_str())).collect(),
+                false => vec![None],
+            };
         let selected: Vec<&str> = columns.iter().map(|column| column.select.as_str()).collect();
         let scans = pieces.into_iter().map(|piece| {
             let conditions: Vec<&str> = self.condition.iter().map(String::as_str).chain(piece).collect();

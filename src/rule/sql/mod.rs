@@ -17,7 +17,7 @@ use crate::rule::plan::ColumnPlan;
 
 pub use classify::{aliases, classify_sql, pair_fields};
 pub use readable::rule_sql;
-pub use side::{digested_sql, from_clause, repeated_sql, side_sql, typed_from, zipped_sql};
+pub use side::{digested_sql, from_clause, local_checksum_sql, repeated_sql, side_sql, typed_from, zipped_sql};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dialect {
@@ -46,6 +46,7 @@ pub fn render(template: &str, values: minijinja::Value) -> Result<String> {
         "totals" => include_str!("../../../queries/totals.sql"),
         "classify" => include_str!("../../../queries/classify.sql"),
         "classify_rows" => include_str!("../../../queries/classify_rows.sql"),
+        "checksum/local" => include_str!("../../../queries/checksum/local.sql"),
         other => return Err(Error::new(ErrorKind::Internal, format!("there is no template {other}"))),
     };
     let mut environment = Environment::new();

@@ -115,7 +115,14 @@ pub fn digested_sql(plan: &MatchPlan, side: Side, rows: bool) -> Result<String> 
     let keys = compared(&plan.key);
     let all: Vec<String> = keys.iter().cloned().chain(compared(&plan.values)).collect();
     let side_sql = side_sql(plan, side, Dialect::Engine)?;
-    render("digested", context! { rows, keys, all, side_sql })
+    render("digested", context! { rows, keys, all, side_sql, segments => plan.sides.get(side).segments.clone() })
+}
+
+/// What rows are put into segments by, and their digests as databases compute them.
+pub fn local_checksum_sql(plan: &MatchPlan, side: Side, k: &str, hash: &str, forms: &str) -> Result<String> {
+    let all: Vec<String> = compared(&plan.key).into_iter().chain(compared(&plan.values)).collect();
+    let side_sql = side_sql(plan, side, Dialect::Engine)?;
+    render("checksum/local", context! { k, hash, forms, all, side_sql })
 }
 
 /// Counts the keys that stand more than once in `source_rows` or `target_rows`.

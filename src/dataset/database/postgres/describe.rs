@@ -1,5 +1,7 @@
 //! The columns of a relation, and how each is read so that no value loses anything.
 
+use std::time::Instant;
+
 use tokio_postgres::types::{Kind as PgKind, Type};
 
 use super::connection::Connection;
@@ -8,9 +10,16 @@ use crate::dataset::database::relation::{self, literal, quoted};
 use crate::dataset::database::session::Described;
 use crate::error::{Error, ErrorKind, Result};
 use crate::project::model::{DatabaseRelation, System, TextOptions};
+use crate::sql::Hash;
 
 /// Ranges of pages are read without looking at the others from this version on.
 const TID_RANGES: u32 = 140_000;
+/// `hashtextextended` is there from this version on.
+const HASHES: u32 = 110_000;
+/// `hashtextextended('tieout', 1)` of a server that computes it as we do.
+const PROBE: &str = "2191298959511553929";
+/// About how many rows a page holds, where nobody has counted.
+const ROWS_A_PAGE: u64 = 60;
 /// Pages that are worth a reader of their own: 8 MiB.
 const PIECE_PAGES: u64 = 1024;
 const PIECES: u64 = 64;
@@ -48,27 +57,67 @@ pub(super) async fn describe(
     let columns: Vec<Column> = columns.collect::<Result<_>>()?;
     let names: Vec<&String> = columns.iter().map(|column| &column.name).collect();
     crate::dataset::declared::check(&text.columns, names.into_iter())?;
-    let mut described = Described { from, columns, estimated_rows: None, pieces: Vec::new(), primary_key: Vec::new() };
-    if let DatabaseRelation::Table(_) = relation {
-        facts(connection, &mut described, version, readers).await?;
-    }
+    let mut described = Described {
+        from,
+        columns,
+        estimated_rows: None,
+        pieces: Vec::new(),
+        primary_key: Vec::new(),
+        never_null: Vec::new(),
+        hashes: Vec::new(),
+        latency: std::time::Duration::ZERO,
+    };
+    let table = matches!(relation, DatabaseRelation::Table(_));
+    facts(connection, &mut described, version, readers, table).await?;
     Ok(described)
 }
 
-/// What the catalog knows of a table: about how many rows, how many pages, its primary key.
-async fn facts(connection: &Connection, described: &mut Described, version: u32, readers: usize) -> Result<()> {
-    let sql = format!(
-        "SELECT c.reltuples::bigint, c.relkind, pg_relation_size(c.oid) / current_setting('block_size')::bigint, \
-         (SELECT string_agg(a.attname, E'\\n' ORDER BY k.n) FROM pg_index i, unnest(i.indkey) WITH ORDINALITY AS k(num, n), \
-          pg_attribute a WHERE i.indrelid = c.oid AND i.indisprimary AND a.attrelid = c.oid AND a.attnum = k.num) \
-         FROM pg_class c WHERE c.oid = {}::regclass",
+/// Which digests the server computes; and what its catalog knows of a table: about how many rows, how many pages, its primary
+/// key, which columns cannot be NULL.
+async fn facts(
+    connection: &Connection,
+    described: &mut Described,
+    version: u32,
+    readers: usize,
+    table: bool,
+) -> Result<()> {
+    let probe = if version >= HASHES { "hashtextextended('tieout', 1)" } else { "NULL" };
+    let names = |from_where: &str, order: &str| {
+        format!("(SELECT string_agg(a.attname, E'\\n' ORDER BY {order}) FROM {from_where})")
+    };
+    let key = names(
+        "pg_index i, unnest(i.indkey) WITH ORDINALITY AS k(num, n), pg_attribute a \
+         WHERE i.indrelid = c.oid AND i.indisprimary AND a.attrelid = c.oid AND a.attnum = k.num",
+        "k.n",
+    );
+    let never_null = names("pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND a.attnotnull", "1");
+    let of_table = format!(
+        "SELECT c.reltuples::bigint, c.relkind, pg_relation_size(c.oid) / current_setting('block_size')::bigint, {key}, \
+         {never_null} FROM pg_class c WHERE c.oid = {}::regclass",
         literal(&described.from)
     );
+    let of_query = "SELECT NULL::bigint, NULL::text, NULL::bigint, NULL::text, NULL::text";
+    let facts = if table { of_table.as_str() } else { of_query };
+    let sql = format!("SELECT f.*, {probe}, current_setting('server_encoding') FROM ({facts}) AS f");
+    let start = Instant::now();
     let rows = connection.rows("the catalog cannot be read", &sql).await?;
-    let Some([tuples, kind, pages, key]) = rows.first().map(Vec::as_slice) else { return Ok(()) };
+    described.latency = start.elapsed();
+    let Some([tuples, kind, pages, key, never_null, probe, encoding]) = rows.first().map(Vec::as_slice) else {
+        return Ok(());
+    };
+    if encoding.as_deref() == Some("UTF8") {
+        // A server that reads words the other way round computes another one.
+        let lookup3 = probe.as_deref() == Some(PROBE);
+        described.hashes = if lookup3 { vec![Hash::Lookup3, Hash::Md5] } else { vec![Hash::Md5] };
+    }
     let number = |text: &Option<String>| text.as_deref().and_then(|text| text.parse::<u64>().ok());
-    described.estimated_rows = number(tuples);
-    described.primary_key = key.as_deref().map(|key| key.split('\n').map(str::to_string).collect()).unwrap_or_default();
+    let listed = |text: &Option<String>| -> Vec<String> {
+        text.as_deref().map(|text| text.split('\n').map(str::to_string).collect()).unwrap_or_default()
+    };
+    // A table that was never analyzed says -1.
+    described.estimated_rows = number(tuples).or(number(pages).map(|pages| pages * ROWS_A_PAGE));
+    described.primary_key = listed(key);
+    described.never_null = listed(never_null);
     let has_pages = matches!(kind.as_deref(), Some("r" | "m"));
     let pieces = (number(pages).unwrap_or(0) / PIECE_PAGES).min(PIECES).min(readers as u64);
     if has_pages && version >= TID_RANGES && pieces > 1 {

@@ -1,5 +1,6 @@
 //! PostgreSQL, 10 and later: connections that share an exported snapshot; rows come by `COPY ... (FORMAT binary)`.
 
+mod canonical;
 mod connection;
 mod decode;
 mod describe;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 use super::session::Session;
 use crate::error::Result;
 use crate::project::model::Database;
+pub(super) use canonical::{expression, row};
 use session::PostgresSession;
 
 /// Connects, and takes the snapshot that all statements of the run see.
