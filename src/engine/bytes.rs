@@ -18,18 +18,26 @@ use crate::side::{BySide, Side};
 pub struct Cancelled {
     /// The same match over what is left. Its tables are registered as long as this lives.
     pub plan: MatchPlan,
-    /// Rows on each side that are done.
-    pub rows: u64,
+    pub done: Done,
     /// None of them shares its key with a row that is left.
     pub apart: bool,
     tables: Vec<String>,
     engine: Arc<Engine>,
 }
 
+/// How many rows of each side are done.
+#[derive(Debug, Clone, Copy)]
+pub enum Done {
+    /// So many.
+    Rows(u64),
+    /// All of these that are not left.
+    AllOf(BySide<u64>),
+}
+
 impl Cancelled {
     /// Nothing is left out yet; no row that is done shares its key with one that is left.
-    pub(super) fn new(engine: &Arc<Engine>, plan: MatchPlan, rows: u64) -> Self {
-        Self { plan, rows, apart: true, tables: Vec::new(), engine: engine.clone() }
+    pub(super) fn new(engine: &Arc<Engine>, plan: MatchPlan, done: Done) -> Self {
+        Self { plan, done, apart: true, tables: Vec::new(), engine: engine.clone() }
     }
 
     /// A table that lives as long as this does.
@@ -67,7 +75,7 @@ impl Engine {
         };
         let Some(identical) = dataset::identical(source, target, &alike).await? else { return Ok(None) };
         self.progress.add_rows(2 * identical.rows);
-        let mut cancelled = Cancelled::new(self, plan.clone(), identical.rows);
+        let mut cancelled = Cancelled::new(self, plan.clone(), Done::Rows(identical.rows));
         cancelled.apart = identical.apart;
         let BySide { source, target } = identical.open;
         for (side, table) in [(Side::Source, source), (Side::Target, target)] {

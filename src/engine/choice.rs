@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::dataset::KeyOrder;
 use crate::engine::Strategy;
-use crate::engine::pushdown::pushed;
+use crate::engine::pushdown::{in_one_database, pushed};
 use crate::rule::plan::{ColumnPlan, MatchPlan, ReadFrom};
 use crate::side::{BySide, Side};
 
@@ -72,6 +72,12 @@ pub fn choose(plan: &MatchPlan, wish: Wish) -> Choice {
         let rejected = [Strategy::Bytes, Strategy::Merge]
             .map(|strategy| Rejected { strategy, why: "it leaves nothing behind that could be remembered".into() });
         return chosen(Strategy::Digest, "--cache remembers the digests of files", rejected.into());
+    }
+    if in_one_database(plan).is_ok() {
+        let rejected = [Strategy::Merge, Strategy::Digest]
+            .map(|strategy| Rejected { strategy, why: "it fetches rows that agree".into() });
+        let why = "both sides are in one database, which compares them by value";
+        return chosen(Strategy::Pushdown, why, rejected.into());
     }
     let pushed = if exact { Err("it proves equality by digests".to_string()) } else { worth_pushing(plan) };
     if let Ok(why) = &pushed {

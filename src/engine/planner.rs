@@ -32,7 +32,7 @@ impl Engine {
         }
         match strategy {
             Strategy::Bytes => comparison.cancelled = self.cancel(plan).await?,
-            Strategy::Pushdown => match self.push_down(plan).await? {
+            Strategy::Pushdown => match self.push_down(plan, exact).await? {
                 Ok(cancelled) => comparison.cancelled = Some(cancelled),
                 Err(why) => comparison.declined = Some(why),
             },

@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 
 use crate::engine::agreed::Agreed;
 use crate::engine::budget::{by_hash, nothing, untold};
-use crate::engine::bytes::Cancelled;
+use crate::engine::bytes::{Cancelled, Done};
 use crate::engine::classified::Counts;
 use crate::engine::digests::{Digests, Found, Tally, compare, digest_of};
 use crate::engine::open::Waiting;
@@ -130,9 +130,18 @@ impl Comparison {
         }
     }
 
-    /// Rows of each side that are done before any is scanned.
-    fn cancelled(&self) -> u64 {
-        self.cancelled.as_ref().map_or(0, |cancelled| cancelled.rows)
+    /// Rows of each side that are done before any is scanned, where so many were `scanned`.
+    fn cancelled(&self, scanned: BySide<u64>) -> Result<BySide<u64>> {
+        match self.cancelled.as_ref().map(|cancelled| cancelled.done) {
+            None => Ok(BySide::default()),
+            Some(Done::Rows(rows)) => Ok(BySide::new(rows, rows)),
+            Some(Done::AllOf(all)) => all.try_map(|side, all| {
+                all.checked_sub(*scanned.get(side)).ok_or_else(|| {
+                    let message = format!("conservation does not hold: the database counts {all} rows, and gives more");
+                    Error::new(ErrorKind::Internal, message).hint("this is no verdict; please report it")
+                })
+            }),
+        }
     }
 
     /// The plans that fetch the rows of suspects: from the files that hold any, where that is known; else from all that
@@ -167,9 +176,9 @@ impl Comparison {
             Strategy::Digest | Strategy::Bytes | Strategy::Pushdown => self.scan_digests(&inputs, &context).await?,
             Strategy::Merge => self.merge(&inputs, &context).await?,
         };
-        let cancelled = self.cancelled();
+        let cancelled = self.cancelled(scanned.tally.map(|tally| tally.rows))?;
         for side in Side::BOTH {
-            scanned.tally.get_mut(side).rows += cancelled;
+            scanned.tally.get_mut(side).rows += cancelled.get(side);
             if scanned.stopped.is_none() {
                 self.check_metadata(side, scanned.tally.get(side).rows)?;
             }
@@ -178,11 +187,16 @@ impl Comparison {
         counts.repeated_keys = scanned.repeated_keys;
         counts.spilled_bytes = scanned.spilled_bytes;
         counts.why = scanned.why;
-        if self.strategy == Strategy::Bytes
-            && cancelled > 0
-            && BySide::new(cancelled, cancelled) == scanned.tally.map(|tally| tally.rows)
-        {
+        let by_value = match self.cancelled.as_ref().map(|cancelled| cancelled.done) {
+            // The database compared values; what it left open, we do.
+            Some(Done::AllOf(_)) => true,
             // All rows are the same bytes.
+            Some(Done::Rows(rows)) => {
+                self.strategy == Strategy::Bytes && rows > 0 && cancelled == scanned.tally.map(|tally| tally.rows)
+            }
+            None => false,
+        };
+        if by_value {
             counts.guarantee = Guarantee::Exact;
         }
         // Segments that nothing more needs to be known of.
@@ -332,7 +346,7 @@ impl Comparison {
             agreed,
             repeated_keys: repeated,
             spilled_bytes,
-            equal: tally.source.rows.saturating_sub(rows.source) + self.cancelled(),
+            equal: tally.source.rows.saturating_sub(rows.source) + self.cancelled(BySide::default())?.source,
             stopped: None,
             strategy: if self.cancelled.is_some() { Strategy::Bytes } else { Strategy::Digest },
             why: None,

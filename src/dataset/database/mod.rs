@@ -5,6 +5,7 @@
 //! [`DatabaseTable`] is what DataFusion's plans scan. Values are read in the widest type that holds each of them exactly;
 //! what has no such type comes as text, which is read as the other side's type (see [`TEXT_OF`]).
 
+mod antijoin;
 mod checksum;
 mod column;
 mod exec;

@@ -15,13 +15,21 @@ pub(super) fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
-/// What stands behind FROM.
+/// The name by which statements call the relation that they read.
+pub(super) const ALIAS: &str = "tieout";
+
+/// What stands behind FROM, by the name [`ALIAS`].
 pub(super) fn from(system: System, relation: &DatabaseRelation) -> String {
     match relation {
-        DatabaseRelation::Table(parts) => parts.iter().map(|part| quoted(system, part)).collect::<Vec<_>>().join("."),
+        DatabaseRelation::Table(parts) => format!("{} AS {ALIAS}", full_name(system, parts)),
         // On lines of its own: it may end in a comment.
-        DatabaseRelation::Query(sql) => format!("(\n{sql}\n) AS tieout"),
+        DatabaseRelation::Query(sql) => format!("(\n{sql}\n) AS {ALIAS}"),
     }
+}
+
+/// A table's name with all its parts.
+pub(super) fn full_name(system: System, parts: &[String]) -> String {
+    parts.iter().map(|part| quoted(system, part)).collect::<Vec<_>>().join(".")
 }
 
 /// The relation as it is shown: `sales.orders`, or `query`.
@@ -53,8 +61,8 @@ mod tests {
     #[test]
     fn names_are_quoted_as_each_system_does() {
         let table = DatabaseRelation::Table(vec!["my schema".into(), "a\"b`c".into()]);
-        assert_eq!(from(System::Postgres, &table), "\"my schema\".\"a\"\"b`c\"");
-        assert_eq!(from(System::Mysql, &table), "`my schema`.`a\"b``c`");
+        assert_eq!(from(System::Postgres, &table), "\"my schema\".\"a\"\"b`c\" AS tieout");
+        assert_eq!(from(System::Mysql, &table), "`my schema`.`a\"b``c` AS tieout");
         assert_eq!(literal("it's"), "'it''s'");
     }
 

@@ -92,6 +92,15 @@ impl DatabaseTable {
         self.described.primary_key.first().is_some_and(|first| first == column)
     }
 
+    /// Whether both are read in one snapshot of one database.
+    pub fn shares_session(&self, other: &DatabaseTable) -> bool {
+        Arc::ptr_eq(&self.session, &other.session)
+    }
+
+    pub(super) fn primary_key(&self) -> &[String] {
+        &self.described.primary_key
+    }
+
     pub(super) fn column(&self, name: &str) -> Option<&Column> {
         self.described.columns.iter().find(|column| column.name == name)
     }

@@ -60,10 +60,14 @@ impl Local {
         grid: Grid,
         within: Option<&(Grid, Segments)>,
     ) -> Result<BTreeMap<Option<i64>, Sum>> {
-        let plan = self.engine.physical(&self.engine.ctx, &self.sql, None).await?;
+        // Digests are made only of rows that are looked at.
+        let sql = match within {
+            Some((grid, segments)) => format!("{} WHERE {}", self.sql, self.condition(*grid, segments)),
+            None => self.sql.clone(),
+        };
+        let plan = self.engine.physical(&self.engine.ctx, &sql, None).await?;
         let streams = execute_stream_partitioned(plan, self.engine.ctx.task_ctx())?;
-        let within = within.cloned().map(Arc::new);
-        let tasks = streams.into_iter().map(|stream| sum(stream, grid, within.clone())).collect();
+        let tasks = streams.into_iter().map(|stream| sum(stream, grid)).collect();
         let parts = join_all(tasks).await.map_err(|error| error.context("side", self.side.as_str()))?;
         let mut sums = BTreeMap::<Option<i64>, Sum>::new();
         for (segment, part) in parts.into_iter().flatten() {
@@ -82,33 +86,20 @@ impl Local {
     }
 }
 
-async fn sum(
-    mut stream: SendableRecordBatchStream,
-    grid: Grid,
-    within: Option<Arc<(Grid, Segments)>>,
-) -> Result<std::collections::HashMap<Option<i64>, Sum>> {
+async fn sum(mut stream: SendableRecordBatchStream, grid: Grid) -> Result<std::collections::HashMap<Option<i64>, Sum>> {
     let mut sums = std::collections::HashMap::new();
     while let Some(batch) = stream.try_next().await? {
-        add(&batch, grid, within.as_deref(), &mut sums)?;
+        add(&batch, grid, &mut sums)?;
     }
     Ok(sums)
 }
 
-fn add(
-    batch: &RecordBatch,
-    grid: Grid,
-    within: Option<&(Grid, Segments)>,
-    sums: &mut std::collections::HashMap<Option<i64>, Sum>,
-) -> Result<()> {
+fn add(batch: &RecordBatch, grid: Grid, sums: &mut std::collections::HashMap<Option<i64>, Sum>) -> Result<()> {
     let keys = batch.column(0).as_primitive::<Int64Type>();
     let digests = as_fixed_size_binary_array(batch.column(1)).map_err(Error::from)?;
     for (row, digest) in digests.iter().enumerate() {
         let k = keys.is_valid(row).then(|| keys.value(row));
-        let segment = |grid: Grid| k.map(|k| grid.segment(k).unwrap_or(-1));
-        if within.is_some_and(|(grid, segments)| !segments.contains(&segment(*grid))) {
-            continue;
-        }
-        sums.entry(segment(grid)).or_insert_with(Sum::default).add(digest_of(digest)?);
+        sums.entry(k.map(|k| grid.segment(k).unwrap_or(-1))).or_insert_with(Sum::default).add(digest_of(digest)?);
     }
     Ok(())
 }

@@ -6,6 +6,7 @@
 mod forms;
 mod local;
 mod narrow;
+mod twins;
 
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ use datafusion::datasource::empty::EmptyTable;
 
 use crate::dataset::{DatabaseTable, Grid, Request, Segments};
 use crate::engine::Engine;
-use crate::engine::bytes::Cancelled;
+use crate::engine::bytes::{Cancelled, Done};
 use crate::engine::catalog::table_name;
 use crate::error::{Error, ErrorKind, Result};
 use crate::rule::plan::MatchPlan;
@@ -22,6 +23,7 @@ use crate::side::{BySide, Side};
 pub use forms::{Pushed, pushed};
 use local::Local;
 use narrow::{Narrowed, first_grid, hash_grid, narrow};
+pub use twins::in_one_database;
 
 /// What computes the checksums of one side.
 enum Summing {
@@ -35,7 +37,12 @@ const MOST_SEGMENTS: usize = 20_000;
 
 impl Engine {
     /// Cancels what the checksums of both sides prove equal. None: too little, or nothing can be said; why.
-    pub async fn push_down(self: &Arc<Self>, plan: &MatchPlan) -> Result<Result<Cancelled, String>> {
+    pub async fn push_down(self: &Arc<Self>, plan: &MatchPlan, exact: bool) -> Result<Result<Cancelled, String>> {
+        match in_one_database(plan) {
+            Ok(tables) => return tables.cancel(self, plan).await.map(Ok),
+            Err(why) if exact => return Ok(Err(why)),
+            Err(_) => {}
+        }
         let pushed = match pushed(plan) {
             Ok(pushed) => pushed,
             Err(why) => return Ok(Err(why)),
@@ -85,7 +92,7 @@ impl Engine {
         narrowed: &Narrowed,
     ) -> Result<Cancelled> {
         let Narrowed { grid, segments, .. } = narrowed;
-        let mut cancelled = Cancelled::new(self, plan.clone(), narrowed.agreed);
+        let mut cancelled = Cancelled::new(self, plan.clone(), Done::Rows(narrowed.agreed));
         for side in Side::BOTH {
             let of_side = cancelled.plan.sides.get_mut(side);
             of_side.exact_rows = None;

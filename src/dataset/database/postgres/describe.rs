@@ -67,8 +67,11 @@ pub(super) async fn describe(
         hashes: Vec::new(),
         latency: std::time::Duration::ZERO,
     };
-    let table = matches!(relation, DatabaseRelation::Table(_));
-    facts(connection, &mut described, version, readers, table).await?;
+    let table = match relation {
+        DatabaseRelation::Table(parts) => Some(relation::full_name(System::Postgres, parts)),
+        DatabaseRelation::Query(_) => None,
+    };
+    facts(connection, &mut described, version, readers, table.as_deref()).await?;
     Ok(described)
 }
 
@@ -79,7 +82,7 @@ async fn facts(
     described: &mut Described,
     version: u32,
     readers: usize,
-    table: bool,
+    table: Option<&str>,
 ) -> Result<()> {
     let probe = if version >= HASHES { "hashtextextended('tieout', 1)" } else { "NULL" };
     let names = |from_where: &str, order: &str| {
@@ -94,10 +97,10 @@ async fn facts(
     let of_table = format!(
         "SELECT c.reltuples::bigint, c.relkind, pg_relation_size(c.oid) / current_setting('block_size')::bigint, {key}, \
          {never_null} FROM pg_class c WHERE c.oid = {}::regclass",
-        literal(&described.from)
+        literal(table.unwrap_or_default())
     );
     let of_query = "SELECT NULL::bigint, NULL::text, NULL::bigint, NULL::text, NULL::text";
-    let facts = if table { of_table.as_str() } else { of_query };
+    let facts = if table.is_some() { of_table.as_str() } else { of_query };
     let sql = format!("SELECT f.*, {probe}, current_setting('server_encoding') FROM ({facts}) AS f");
     let start = Instant::now();
     let rows = connection.rows("the catalog cannot be read", &sql).await?;

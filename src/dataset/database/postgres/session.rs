@@ -153,9 +153,23 @@ impl Reader<'_> {
     async fn copy(mut self, scan: &Scan, sender: &BatchSender) -> Result<()> {
         let Some(connection) = &self.connection else { return Ok(()) };
         if self.session.copy(connection, scan, sender).await? {
-            self.session.idle.lock().unwrap_or_else(PoisonError::into_inner).extend(self.connection.take());
+            self.give_back();
         }
         Ok(())
+    }
+}
+
+impl Reader<'_> {
+    async fn rows(mut self, doing: &str, sql: &str) -> Result<TextRows> {
+        let Some(connection) = &self.connection else { return Ok(Vec::new()) };
+        let rows = connection.rows(doing, sql).await?;
+        self.give_back();
+        Ok(rows)
+    }
+
+    /// Nothing runs on it: another one may have it.
+    fn give_back(&mut self) {
+        self.session.idle.lock().unwrap_or_else(PoisonError::into_inner).extend(self.connection.take());
     }
 }
 
@@ -206,7 +220,13 @@ impl Session for PostgresSession {
 
     async fn rows(&self, sql: &str) -> Result<TextRows> {
         tracing::debug!(%sql, "asking PostgreSQL");
-        self.coordinator.lock().await.rows("the database cannot answer", sql).await
+        let doing = "the database cannot answer";
+        // A question of the other side may take long.
+        match self.coordinator.try_lock() {
+            Ok(coordinator) => coordinator.rows(doing, sql).await,
+            Err(_) if self.is_alone() => self.coordinator.lock().await.rows(doing, sql).await,
+            Err(_) => self.reader().await?.rows(doing, sql).await,
+        }
     }
 
     async fn close(&self) {
