@@ -1,4 +1,6 @@
 //! Databases, against real servers.
 
+mod postgres;
 mod proxy;
 mod servers;
+mod tie;
