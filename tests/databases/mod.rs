@@ -4,3 +4,4 @@ mod postgres;
 mod proxy;
 mod servers;
 mod tie;
+mod types;
