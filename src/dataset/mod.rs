@@ -53,6 +53,9 @@ use table::{FilesTable, Parts};
 /// where none is declared.
 pub const TEXT_OF: &str = "tieout.text_of";
 
+/// Value of [`TEXT_OF`] for numbers of any length that no type declares, each written in only one way.
+pub const ANY_NUMBER: &str = "number";
+
 /// A dataset, opened: what plans read, and what exactly was pinned.
 #[derive(Debug, Clone)]
 pub struct Opened {

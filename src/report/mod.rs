@@ -1,6 +1,7 @@
 //! From a [`RunReport`](crate::run::report::RunReport), or an [`Explanation`](crate::run::explain::Explanation), to what
 //! people and programs read. Nothing here prints.
 
+mod calendar;
 mod columns;
 mod explain;
 mod json;

@@ -4,9 +4,10 @@
 use datafusion::arrow::array::{Array, ArrayRef};
 use datafusion::arrow::buffer::NullBuffer;
 use datafusion::arrow::datatypes::DataType;
-use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
+use datafusion::arrow::util::display::{ArrayFormatter, ArrayFormatterFactory, FormatOptions};
 use unicode_normalization::UnicodeNormalization;
 
+use super::calendar::Calendar;
 use crate::error::Result;
 
 pub const NULL: &str = "NULL";
@@ -22,7 +23,11 @@ impl<'a> Values<'a> {
     pub fn new(array: &'a ArrayRef) -> Result<Self> {
         // Text inside lists and structs is always quoted: [a, b] could be one item or two.
         let options = FormatOptions::new().with_null(NULL).with_quoted_strings(!is_text(array.data_type()));
-        let formatter = ArrayFormatter::try_new(array.as_ref(), &options)?;
+        let options = options.with_formatter_factory(Some(&Calendar));
+        let formatter = match Calendar.create_array_formatter(array.as_ref(), &options, None)? {
+            Some(formatter) => formatter,
+            None => ArrayFormatter::try_new(array.as_ref(), &options)?,
+        };
         Ok(Self { formatter, nulls: array.logical_nulls(), data_type: array.data_type() })
     }
 

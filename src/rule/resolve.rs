@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, TimeUnit};
 use datafusion::prelude::SessionContext;
 
-use crate::dataset::TEXT_OF;
+use crate::dataset::{ANY_NUMBER, TEXT_OF};
 use crate::error::{Error, ErrorKind, Result};
 use crate::project::model::{ColumnRule, Fragment, MatchRule, Settle, Tolerance};
 use crate::rule::columns::{self, Pairing};
@@ -17,6 +17,18 @@ use crate::verdict::{SchemaDifferences, TypeDiffers};
 
 /// What CSV numbers become where only a tolerance says that they are numbers.
 const TOLERATED_TEXT: DataType = DataType::Decimal128(38, 18);
+/// What numbers of any length are read as beside text, so that both are compared by value.
+const ANY_NUMBER_TYPE: DataType = DataType::Decimal256(76, 38);
+
+/// What is said of the type of a column's text.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Untyped {
+    /// It is no text of another type, or the type is declared.
+    No,
+    Anything,
+    /// A number of any length, written in its only form.
+    Number,
+}
 
 /// `started` is the moment that `settle` counts back from.
 pub async fn resolve(
@@ -176,27 +188,34 @@ impl Resolver<'_> {
             };
             (side, from)
         };
-        let mut found: Vec<(Reading, bool)> = Vec::with_capacity(2);
+        let mut found: Vec<(Reading, Untyped)> = Vec::with_capacity(2);
         for (side, from) in [reading(Side::Source, source), reading(Side::Target, target)] {
             found.push(self.stored(side, from, sides.get(side)).await?);
         }
         let (Some((mut t, t_text)), Some((mut s, s_text))) = (found.pop(), found.pop()) else {
             return Err(Error::new(ErrorKind::Internal, "a column without two sides"));
         };
+        let tolerated = matches!(options.tolerance, Some(Tolerance::Absolute(_) | Tolerance::Relative(_)));
+        let both = match (s_text, t_text) {
+            // Equal numbers are equal texts.
+            (Untyped::Number, Untyped::Number) if tolerated => Some(ANY_NUMBER_TYPE),
+            (Untyped::Number, Untyped::Anything) | (Untyped::Anything, Untyped::Number) => Some(ANY_NUMBER_TYPE),
+            (Untyped::Anything, Untyped::Anything) if tolerated => Some(TOLERATED_TEXT),
+            _ => None,
+        };
+        if let Some(both) = both.clone() {
+            (s.text_as, t.text_as) = (Some(both.clone()), Some(both));
+        }
         // Undeclared text is read as the other side's type.
-        if s_text && s.text_as.is_none() && !is_text(t.own()) {
-            s.text_as = readable(t.own());
-        }
-        if t_text && t.text_as.is_none() && !is_text(s.own()) {
-            t.text_as = readable(s.own());
-        }
-        let untyped = s_text && t_text && s.text_as.is_none() && t.text_as.is_none();
-        match &options.tolerance {
-            Some(Tolerance::Absolute(_) | Tolerance::Relative(_)) if untyped => {
-                s.text_as = Some(TOLERATED_TEXT);
-                t.text_as = Some(TOLERATED_TEXT);
-            }
-            _ => {}
+        let as_other = |text, (other, of): (&Reading, Untyped)| match text {
+            Untyped::Anything | Untyped::Number if !is_text(other.own()) => readable(other.own()),
+            // Text that is only text says no number.
+            Untyped::Number if of == Untyped::No => Some(ANY_NUMBER_TYPE),
+            _ => None,
+        };
+        if both.is_none() {
+            let (source, target) = (as_other(s_text, (&t, t_text)), as_other(t_text, (&s, s_text)));
+            (s.text_as, t.text_as) = (source.or(s.text_as), target.or(t.text_as));
         }
         if let Some(zone) = &options.timezone {
             zoned_by(zone, &mut s, &mut t);
@@ -205,7 +224,7 @@ impl Resolver<'_> {
     }
 
     /// The reading by itself, and whether it is untyped text.
-    async fn stored(&self, side: Side, from: ReadFrom, plan: &SidePlan) -> Result<(Reading, bool)> {
+    async fn stored(&self, side: Side, from: ReadFrom, plan: &SidePlan) -> Result<(Reading, Untyped)> {
         let relation = self.relations.get(side);
         let reading = |from, stored, text_as| Reading { from, stored, text_as, zone: None };
         match from {
@@ -214,11 +233,17 @@ impl Resolver<'_> {
                 let text = text_of(field);
                 let stored = field.data_type().clone();
                 let declared = text.clone().flatten().filter(|declared| !is_text(declared));
-                Ok((reading(ReadFrom::Column(name), stored, declared), text.is_some_and(|t| t.is_none())))
+                let untyped = match text {
+                    Some(None) if is_any_number(field) => Untyped::Number,
+                    Some(None) => Untyped::Anything,
+                    _ => Untyped::No,
+                };
+                Ok((reading(ReadFrom::Column(name), stored, declared), untyped))
             }
             ReadFrom::Expression(fragment) => {
                 let stored = self.expression_type(side, &fragment, plan).await?;
                 let untyped = is_text(&stored) && relation.schema.fields().iter().any(|f| text_of(f).is_some());
+                let untyped = if untyped { Untyped::Anything } else { Untyped::No };
                 Ok((reading(ReadFrom::Expression(fragment), stored, None), untyped))
             }
         }
@@ -341,6 +366,10 @@ fn known(name: &str, names: &[&str], what: &str) -> Result<()> {
 /// None: not untyped text. Some(None): text of a format without types. Some(Some(t)): declared as `t`.
 pub fn text_of(field: &Field) -> Option<Option<DataType>> {
     field.metadata().get(TEXT_OF).map(|declared| declared.parse().ok())
+}
+
+fn is_any_number(field: &Field) -> bool {
+    field.metadata().get(TEXT_OF).is_some_and(|of| of == ANY_NUMBER)
 }
 
 /// The type that text is read as beside `other`.

@@ -98,6 +98,10 @@ fn instants(local: &ArrayRef, unit: TimeUnit, zone: &Zone) -> Result<Int64Array>
     let ticks = cast(&local, &DataType::Int64)?;
     let per_second = per_second(unit);
     Ok(ticks.as_primitive::<Int64Type>().unary_opt(|tick| {
+        // An infinite time is the same in every zone.
+        if unit == TimeUnit::Microsecond && tick.unsigned_abs() == i64::MAX.unsigned_abs() {
+            return Some(tick);
+        }
         let offset = zone.offset_at_local(tick.div_euclid(per_second))?;
         tick.checked_sub(offset.checked_mul(per_second)?)
     }))

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, TimeUnit};
 
-use super::TEXT_OF;
+use super::{ANY_NUMBER, TEXT_OF};
 
 /// One column of a relation.
 #[derive(Debug, Clone)]
@@ -85,8 +85,7 @@ impl Column {
     pub(super) fn new(name: &str, select: String, kind: Kind, native: &str) -> Self {
         let field = Field::new(name, kind.data_type(), true);
         let field = match kind {
-            // A number without a type takes the type of the other side.
-            Kind::Number => field.with_metadata(text_of("")),
+            Kind::Number => field.with_metadata(text_of(ANY_NUMBER)),
             _ => field,
         };
         Self { name: name.to_string(), select, kind, field: Arc::new(field), native: native.to_string() }
@@ -98,6 +97,12 @@ impl Column {
         let field = Field::new(name, DataType::Utf8, true).with_metadata(text_of(&declared));
         Self { name: name.to_string(), select, kind: Kind::Text, field: Arc::new(field), native: native.to_string() }
     }
+}
+
+/// How a project says that a column is to be read as text.
+pub(super) fn as_text(name: &str) -> String {
+    let plain = !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '_');
+    if plain { format!("columns: {{{name}: text}}") } else { format!("columns: {{{name:?}: text}}") }
 }
 
 fn text_of(declared: &str) -> HashMap<String, String> {

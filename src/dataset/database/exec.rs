@@ -9,10 +9,11 @@ use datafusion::error::{DataFusionError, Result as PlanResult};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
-use datafusion::physical_plan::stream::RecordBatchReceiverStream;
+use datafusion::physical_plan::stream::{RecordBatchReceiverStream, RecordBatchStreamAdapter};
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties, ReplaceChildrenOptions,
 };
+use futures::StreamExt;
 
 use super::session::{Scan, Session};
 
@@ -87,9 +88,15 @@ impl ExecutionPlan for DatabaseExec {
         let (session, mut scan) = (Arc::clone(&self.session), self.scans[partition].clone());
         // What runs may ask for other batches than what was planned.
         scan.batch_rows = context.session_config().batch_size();
-        let mut builder = RecordBatchReceiverStream::builder(self.schema.clone(), 2);
-        let sender = builder.tx();
-        builder.spawn(async move { session.read(scan, &sender).await.map_err(DataFusionError::from) });
-        Ok(builder.build())
+        let schema = self.schema.clone();
+        // Only when its rows are asked for: until then it would keep a connection from others that are waited for.
+        let start = async move {
+            let mut builder = RecordBatchReceiverStream::builder(schema, 2);
+            let sender = builder.tx();
+            builder.spawn(async move { session.read(scan, &sender).await.map_err(DataFusionError::from) });
+            builder.build()
+        };
+        let rows = futures::stream::once(start).flatten();
+        Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema.clone(), rows)))
     }
 }

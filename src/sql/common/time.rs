@@ -11,6 +11,8 @@ use datafusion::arrow::datatypes::*;
 use super::{cast_exactly, overflow};
 use crate::error::{Error, ErrorKind, Result};
 
+const MICROS_A_DAY: i128 = 86_400_000_000;
+
 /// How many of a unit are a second.
 pub(in crate::sql) fn per_second(unit: TimeUnit) -> i64 {
     match unit {
@@ -113,7 +115,12 @@ pub(super) fn convert(array: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
         ticks.unary(|tick| tick.div_euclid(factor))
     } else {
         let factor = i64::try_from(want / have).map_err(|_| overflow(want, from, to))?;
-        ticks.try_unary(|tick| tick.checked_mul(factor).ok_or_else(|| overflow(tick, from, to)))?
+        // An infinite date is an infinite time.
+        let infinite = from_clock == Clock::Days && want == MICROS_A_DAY;
+        ticks.try_unary(|tick| match tick.unsigned_abs() == u64::from(i32::MAX.unsigned_abs()) {
+            true if infinite => Ok(tick.signum() * i64::MAX),
+            _ => tick.checked_mul(factor).ok_or_else(|| overflow(tick, from, to)),
+        })?
     };
     from_ticks(&ticks, to)
 }

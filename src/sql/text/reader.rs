@@ -10,7 +10,7 @@ use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::*;
 
 use super::number::{Accumulate, Digits, float, float32};
-use super::time::{date, time_of_day, timestamp, zoned_timestamp};
+use super::time::{date, infinite, time_of_day, timestamp, zoned_timestamp};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sql::common::from_ticks;
 use crate::sql::zone::Zone;
@@ -97,9 +97,16 @@ fn time(texts: &StringViewArray, to: &DataType, zone: Option<&Zone>) -> Result<A
         from_ticks(&ticks, to)
     };
     match to {
-        T::Date32 => read(&date),
+        T::Date32 => read(&|text| date(text).or_else(|| Some(infinite(text)? * i64::from(i32::MAX)))),
         T::Date64 => read(&|text| date(text)?.checked_mul(86_400_000)),
         T::Time32(unit) | T::Time64(unit) => read(&|text| time_of_day(text, *unit)),
+        T::Timestamp(TimeUnit::Microsecond, zoned) => read(&|text| {
+            let time = match zoned {
+                Some(_) => zoned_timestamp(text, TimeUnit::Microsecond, zone),
+                None => timestamp(text, TimeUnit::Microsecond),
+            };
+            time.or_else(|| Some(infinite(text)? * i64::MAX))
+        }),
         T::Timestamp(unit, None) => read(&|text| timestamp(text, *unit)),
         T::Timestamp(unit, Some(_)) => read(&|text| zoned_timestamp(text, *unit, zone)),
         other => Err(Error::new(ErrorKind::Schema, format!("text cannot be read as {other}"))),

@@ -5,6 +5,7 @@
 //! | date | `2024-02-29` |
 //! | time | `23:59`, `23:59:59`, `23:59:59.123`; a fraction of any length; no 24:00, no second 60 |
 //! | timestamp | a date, or date `T` time, or date, a blank and time |
+//! | infinity | `infinity`, `-infinity`, as PostgreSQL and DuckDB write them: of dates, and of timestamps in microseconds |
 //! | zone | `Z`, `+01:00`, `+0100`, `+01` after a timestamp, for zoned types only |
 
 use chrono::{Datelike, NaiveDate};
@@ -55,6 +56,15 @@ pub(super) fn zoned_timestamp(text: &str, unit: TimeUnit, zone: Option<&Zone>) -
     };
     reading.seconds -= offset;
     ticks(&reading, unit)
+}
+
+/// 1 or -1 for the infinities, which stand for the greatest number of their type, and its negative.
+pub(super) fn infinite(text: &str) -> Option<i64> {
+    match text {
+        "infinity" => Some(1),
+        "-infinity" => Some(-1),
+        _ => None,
+    }
 }
 
 /// Seconds east of UTC: `Z`, `+hh:mm`, `+hhmm`, `+hh`.

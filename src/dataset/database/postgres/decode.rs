@@ -11,19 +11,24 @@ use datafusion::arrow::datatypes::*;
 use datafusion::arrow::record_batch::{RecordBatch, RecordBatchOptions};
 
 use super::numeric::Numeric;
-use crate::dataset::database::column::{Column, Kind};
+use crate::dataset::database::column::{Column, Kind, as_text};
 use crate::error::{Error, ErrorKind, Result};
 
+/// Bytes that make a batch, as they came: wide rows make batches of fewer rows.
+const BATCH_BYTES: usize = 1 << 20;
 const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0";
 /// Days and microseconds from 1970 to 2000, where PostgreSQL begins to count.
 const EPOCH_DAYS: i32 = 10_957;
 const EPOCH_MICROS: i64 = 946_684_800_000_000;
+const DAY_MICROS: i64 = 86_400_000_000;
 
 /// What collects the rows of a batch.
 pub(super) struct Decoders {
     schema: SchemaRef,
     columns: Vec<(String, Decoder)>,
     rows: usize,
+    /// That these rows took.
+    bytes: usize,
     /// Bytes of a row that has not come in full.
     pending: Vec<u8>,
     begun: bool,
@@ -33,11 +38,12 @@ pub(super) struct Decoders {
 impl Decoders {
     pub(super) fn new(columns: &[Column], schema: SchemaRef) -> Self {
         let columns = columns.iter().map(|column| (column.name.clone(), Decoder::new(&column.kind))).collect();
-        Self { schema, columns, rows: 0, pending: Vec::new(), begun: false, ended: false }
+        Self { schema, columns, rows: 0, bytes: 0, pending: Vec::new(), begun: false, ended: false }
     }
 
-    pub(super) fn rows(&self) -> usize {
-        self.rows
+    /// Whether there is enough for a batch.
+    pub(super) fn are_full(&self, rows: usize) -> bool {
+        self.rows >= rows || self.bytes >= BATCH_BYTES
     }
 
     /// Takes in what came. The server sends a row a message, but nothing promises it.
@@ -97,16 +103,17 @@ impl Decoders {
             at += 4;
             let value = usize::try_from(length).ok().map(|length| &bytes[at..at + length]);
             at += value.map_or(0, <[u8]>::len);
-            decoder.push(value).map_err(|error| error.context("column", name.clone()))?;
+            decoder.push(value).map_err(|error| of_column(error, name))?;
         }
         self.rows += 1;
+        self.bytes += bytes.len();
         Ok(())
     }
 
     pub(super) fn finish(&mut self) -> Result<RecordBatch> {
         let arrays = self.columns.iter_mut().map(|(_, decoder)| decoder.finish()).collect::<Result<Vec<_>>>()?;
         let options = RecordBatchOptions::new().with_row_count(Some(self.rows));
-        self.rows = 0;
+        (self.rows, self.bytes) = (0, 0);
         Ok(RecordBatch::try_new_with_options(self.schema.clone(), arrays, &options)?)
     }
 
@@ -122,6 +129,20 @@ impl Decoders {
 fn broken(why: &str) -> Error {
     Error::new(ErrorKind::Data, format!("what PostgreSQL sends cannot be read: {why}"))
         .hint("look at what stands between tieout and the server")
+}
+
+/// A value that its column cannot hold.
+fn unfit(what: String) -> Error {
+    Error::new(ErrorKind::Data, what)
+}
+
+/// An error with the name of its column; where a value is at fault, with the way around it.
+fn of_column(error: Error, name: &str) -> Error {
+    let error = error.context("column", name);
+    match error.hint_text() {
+        Some(_) => error,
+        None => error.hint(format!("read the column as text: {}", as_text(name))),
+    }
 }
 
 enum RowEnd {
@@ -234,7 +255,7 @@ impl Decoder {
                 None => b.append_null(),
             },
             Decoder::Date(b) => b.append_option(value.map(|v| fixed(v).map(i32::from_be_bytes).map(date)).transpose()?),
-            Decoder::Time(b) => b.append_option(value.map(|v| fixed(v).map(i64::from_be_bytes)).transpose()?),
+            Decoder::Time(b) => b.append_option(value.map(|v| time(fixed(v).map(i64::from_be_bytes)?)).transpose()?),
             Decoder::Timestamp(b, _) => match value {
                 Some(value) => b.append_value(timestamp(fixed(value).map(i64::from_be_bytes)?)?),
                 None => b.append_null(),
@@ -306,8 +327,7 @@ fn numeric<T>(value: &[u8], scaled: impl Fn(&Numeric) -> Option<T>, (p, s): (u8,
     scaled(&number).ok_or_else(|| {
         let mut shown = String::new();
         number.write(&mut shown);
-        Error::new(ErrorKind::Data, format!("{shown} is no value of decimal({p},{s})"))
-            .hint("read the column as text: columns: {its name: text}")
+        unfit(format!("{shown} is no value of decimal({p},{s})"))
     })
 }
 
@@ -320,15 +340,24 @@ fn date(days: i32) -> i32 {
     }
 }
 
+/// Microseconds since midnight.
+fn time(micros: i64) -> Result<i64> {
+    match micros {
+        DAY_MICROS => Err(unfit("24:00:00 is no time of a day to others".into())),
+        micros => Ok(micros),
+    }
+}
+
 /// Microseconds since 1970.
 fn timestamp(micros: i64) -> Result<i64> {
     match micros {
         i64::MAX => Ok(i64::MAX),
         i64::MIN => Ok(-i64::MAX),
-        micros => micros.checked_add(EPOCH_MICROS).ok_or_else(|| {
-            Error::new(ErrorKind::Data, "a timestamp is too late for Arrow, which ends in the year 294246")
-                .hint("read the column as text: columns: {its name: text}")
-        }),
+        // The greatest number is taken.
+        micros => match micros.checked_add(EPOCH_MICROS) {
+            Some(micros) if micros != i64::MAX => Ok(micros),
+            _ => Err(unfit("a timestamp is later than Arrow's last, which is in January 294247".into())),
+        },
     }
 }
 
@@ -340,11 +369,10 @@ fn elements(value: &[u8], decoder: &mut Decoder) -> Result<i32> {
     };
     match word(0)? {
         0 => return Ok(0),
-        1 => {}
-        dimensions => {
-            let message = format!("an array has {dimensions} dimensions");
-            return Err(Error::new(ErrorKind::Data, message).hint("read the column as text: columns: {its name: text}"));
-        }
+        1 if word(16)? == 1 => {}
+        // To PostgreSQL it differs from the same elements that begin at 1.
+        1 => return Err(unfit(format!("an array begins at {}, not at 1", word(16)?))),
+        dimensions => return Err(unfit(format!("an array has {dimensions} dimensions"))),
     }
     let (count, mut at) = (word(12)?, 20);
     for _ in 0..count {

@@ -5,7 +5,7 @@ use std::time::Instant;
 use tokio_postgres::types::{Kind as PgKind, Type};
 
 use super::connection::Connection;
-use crate::dataset::database::column::{Column, Kind};
+use crate::dataset::database::column::{Column, Kind, as_text};
 use crate::dataset::database::relation::{self, literal, quoted};
 use crate::dataset::database::session::Described;
 use crate::error::{Error, ErrorKind, Result};
@@ -48,8 +48,10 @@ pub(super) async fn describe(
         let (name, typ) = (column.name(), column.type_());
         match text.columns.get(name) {
             Some(declared) => {
-                let select = format!("{}::text", quoted(System::Postgres, name));
-                Ok(Column::text_of(name, select, Some(declared), typ.name()))
+                // How money is written depends on the server, and how it is set.
+                let number = if *typ == Type::MONEY { "::numeric" } else { "" };
+                let select = format!("{}{number}::text", quoted(System::Postgres, name));
+                Ok(Column::text_of(name, select, Some(declared), &shown(typ)))
             }
             None => column_of(name, typ, column.type_modifier()),
         }
@@ -159,35 +161,27 @@ async fn near(connection: &Connection, parts: &[String], error: Error) -> Error 
 
 fn column_of(name: &str, typ: &Type, modifier: i32) -> Result<Column> {
     let plain = quoted(System::Postgres, name);
-    let native = typ.name().to_string();
-    // Texts of types whose text says all that there is to say.
-    let as_text = || Ok(Column::new(name, format!("{plain}::text"), Kind::Text, &native));
-    if let Some(kind) = kind_of(typ, modifier) {
-        let select = match *typ {
-            Type::MONEY => format!("{plain}::numeric"),
-            // The cast takes away the blanks that fill char(n) up, which mean nothing.
-            Type::BPCHAR => format!("{plain}::text"),
-            _ => plain,
-        };
-        return Ok(Column::new(name, select, kind, &native));
+    let native = shown(typ);
+    if let Some((kind, cast)) = kind_of(typ, modifier) {
+        return Ok(Column::new(name, format!("{plain}{cast}"), kind, &native));
     }
-    match (typ, typ.kind()) {
-        (_, PgKind::Enum(_)) => as_text(),
-        (&Type::TIMETZ | &Type::INTERVAL | &Type::BIT | &Type::VARBIT | &Type::INET | &Type::CIDR, _) => as_text(),
-        (&Type::MACADDR | &Type::MACADDR8 | &Type::XML | &Type::PG_LSN | &Type::NAME | &Type::CHAR, _) => as_text(),
-        (&Type::UNKNOWN, _) => as_text(),
-        _ => Err(Error::new(
-            ErrorKind::Schema,
-            format!("the column {name:?} is of the type {native}, which has no agreed meaning elsewhere"),
-        )
-        .hint(format!(
-            "read it as the text that PostgreSQL shows: columns: {{{name}: text}}, or leave it out by a query"
-        ))),
+    Err(Error::new(
+        ErrorKind::Schema,
+        format!("the column {name:?} is of the type {native}, which has no agreed meaning elsewhere"),
+    )
+    .hint(format!("read it as the text that PostgreSQL shows: {}; or leave it out by a query", as_text(name))))
+}
+
+/// A type as it is written: `numeric[]`, not `_numeric`.
+fn shown(typ: &Type) -> String {
+    match typ.kind() {
+        PgKind::Array(element) => format!("{}[]", shown(element)),
+        _ => typ.name().to_string(),
     }
 }
 
-/// Types that are read in binary.
-fn kind_of(typ: &Type, modifier: i32) -> Option<Kind> {
+/// What the values become, and the cast that they are selected with.
+fn kind_of(typ: &Type, modifier: i32) -> Option<(Kind, &'static str)> {
     let kind = match *typ {
         Type::BOOL => Kind::Bool,
         Type::INT2 => Kind::Int16,
@@ -197,27 +191,49 @@ fn kind_of(typ: &Type, modifier: i32) -> Option<Kind> {
         Type::FLOAT4 => Kind::Float32,
         Type::FLOAT8 => Kind::Float64,
         Type::NUMERIC => decimal(modifier).unwrap_or(Kind::Number),
-        Type::MONEY => Kind::Number,
+        // How many digits it has is up to the server.
+        Type::MONEY => return Some((Kind::Number, "::numeric")),
         Type::DATE => Kind::Date,
         Type::TIME => Kind::Time,
         Type::TIMESTAMP => Kind::Timestamp { zoned: false },
         Type::TIMESTAMPTZ => Kind::Timestamp { zoned: true },
         Type::UUID => Kind::Uuid,
         Type::BYTEA => Kind::Binary,
-        Type::TEXT | Type::VARCHAR | Type::BPCHAR | Type::JSON => Kind::Text,
+        Type::TEXT | Type::VARCHAR | Type::JSON => Kind::Text,
         Type::JSONB => Kind::Jsonb,
+        // The cast takes away the blanks that fill char(n) up, which mean nothing.
+        Type::BPCHAR => return Some((Kind::Text, "::text")),
+        // Vectors of the catalog, which count from 0.
+        Type::INT2_VECTOR | Type::OID_VECTOR => return Some((Kind::Text, "::text")),
         _ => {
-            let PgKind::Array(element) = typ.kind() else { return None };
-            // Numbers without a scale would have to be text of their own; blanks of char(n) would stay.
-            let element = match *element {
-                Type::NUMERIC if decimal(modifier).is_none() => return None,
-                Type::MONEY | Type::BPCHAR => return None,
-                _ => kind_of(element, modifier)?,
+            return match typ.kind() {
+                PgKind::Array(element) => list_of(element, modifier),
+                PgKind::Domain(base) => kind_of(base, -1),
+                _ => says_all(typ).then_some((Kind::Text, "::text")),
             };
-            Kind::List(Box::new(element))
         }
     };
-    Some(kind)
+    Some((kind, ""))
+}
+
+fn list_of(element: &Type, modifier: i32) -> Option<(Kind, &'static str)> {
+    let (element, cast) = kind_of(element, modifier)?;
+    let cast = match cast {
+        "::text" => "::text[]",
+        "::numeric" => "::numeric[]",
+        cast => cast,
+    };
+    Some((Kind::List(Box::new(element)), cast))
+}
+
+/// Types whose text says all that there is to say, in one way only.
+fn says_all(typ: &Type) -> bool {
+    match *typ {
+        Type::TIMETZ | Type::INTERVAL | Type::BIT | Type::VARBIT | Type::INET | Type::CIDR => true,
+        Type::MACADDR | Type::MACADDR8 | Type::XML | Type::PG_LSN | Type::NAME | Type::CHAR => true,
+        Type::UNKNOWN => true,
+        _ => matches!(typ.kind(), PgKind::Enum(_)) || typ.name() == "citext",
+    }
 }
 
 /// `numeric(p, s)`, where a decimal of Arrow holds it. The modifier is `(p << 16 | s) + 4`, s in 11 bits with a sign.

@@ -1,16 +1,19 @@
 //! The session of a run: a coordinator, which holds the snapshot and answers small questions, and readers that join it.
 
 use std::fmt;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::Utc;
+use datafusion::arrow::record_batch::RecordBatch;
 use futures::StreamExt;
 use tokio::sync::{Mutex as AsyncMutex, OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
 use tokio_postgres::CancelToken;
 
-use super::connection::Connection;
+use super::connection::{Connection, FAREWELL};
 use super::decode::Decoders;
 use super::describe;
 use super::url::Target;
@@ -21,8 +24,8 @@ use crate::project::model::{DatabaseRelation, SourceLimits, System, TextOptions}
 
 /// How often a replica that is behind is asked again.
 const LAG_PAUSE: Duration = Duration::from_secs(1);
-/// How long a server may take to cancel a statement when the run ends.
-const FAREWELL: Duration = Duration::from_secs(2);
+/// How long all connections may have rows that nobody takes, while somebody waits for a connection.
+const STALL: Duration = Duration::from_secs(20);
 
 pub(super) struct PostgresSession {
     target: Target,
@@ -38,7 +41,13 @@ pub(super) struct PostgresSession {
     permits: Arc<Semaphore>,
     /// Ends what a connection is doing: the coordinator's, and those of readers at work, by number.
     running: Mutex<Vec<(usize, CancelToken)>>,
+    /// What tells the server that a statement was left before its end.
+    farewells: Mutex<JoinSet<()>>,
     pace: Pace,
+    /// Batches that were taken.
+    taken: AtomicU64,
+    /// Scans whose next batch nobody takes yet.
+    stuck: AtomicUsize,
 }
 
 impl fmt::Debug for PostgresSession {
@@ -63,8 +72,10 @@ impl PostgresSession {
             running: Mutex::new(vec![(0, coordinator.client.cancel_token())]),
             coordinator: AsyncMutex::new(coordinator),
             idle: Mutex::default(),
-            // One of the connections is the coordinator's.
-            permits: Arc::new(Semaphore::new(limits.connections.saturating_sub(1))),
+            permits: Arc::new(Semaphore::new(readers(&limits))),
+            farewells: Mutex::default(),
+            taken: AtomicU64::new(0),
+            stuck: AtomicUsize::new(0),
             pace: Pace::new(limits.rows_per_second),
             limits,
             target,
@@ -89,14 +100,28 @@ impl PostgresSession {
         }
     }
 
+    /// A place among those who read. Scans that wait for each other would wait for ever: one that gets its place only when
+    /// another ends, whose rows nobody takes before this one has some.
+    async fn permit(&self) -> Result<OwnedSemaphorePermit> {
+        loop {
+            let taken = self.taken.load(SeqCst);
+            match tokio::time::timeout(STALL, self.permits.clone().acquire_owned()).await {
+                Ok(Ok(permit)) => return Ok(permit),
+                Ok(Err(_)) => return Err(Error::new(ErrorKind::Internal, "the session is closed")),
+                Err(_) if self.stuck.load(SeqCst) < readers(&self.limits) => {}
+                Err(_) if self.taken.load(SeqCst) != taken => {}
+                Err(_) => {
+                    let (most, at) = (self.limits.connections, &self.target.shown);
+                    let message = format!("more is read at the same time than {most} connections to {at} allow");
+                    return Err(Error::new(ErrorKind::Unavailable, message)
+                        .hint(format!("raise limits.connections: to {} at least", most.max(2) + 1)));
+                }
+            }
+        }
+    }
+
     /// A connection in the snapshot, for one statement.
-    async fn reader(&self) -> Result<Reader<'_>> {
-        // Scans that wait for each other would wait for ever.
-        let waiting = tokio::time::timeout(self.limits.statement_timeout, self.permits.clone().acquire_owned());
-        let Ok(Ok(permit)) = waiting.await else {
-            let message = format!("all {} connections to {} are busy", self.limits.connections, self.target.shown);
-            return Err(Error::new(ErrorKind::Unavailable, message).hint("raise limits.connections"));
-        };
+    async fn reader(&self, permit: OwnedSemaphorePermit) -> Result<Reader<'_>> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let connection = match idle {
             Some(connection) => connection,
@@ -114,6 +139,7 @@ impl PostgresSession {
         self.keep_up(connection).await?;
         let sql = format!("COPY ({}) TO STDOUT (FORMAT binary)", scan.sql);
         tracing::debug!(%sql, "reading from PostgreSQL");
+        connection.begin().await?;
         let stream = connection.within(doing, connection.client.copy_out(&sql)).await?;
         futures::pin_mut!(stream);
         let batch_rows = self.pace.batch_rows(scan.batch_rows);
@@ -123,21 +149,46 @@ impl PostgresSession {
             let Some(chunk) = chunk else { break };
             scan.progress.add_bytes(chunk.len() as u64);
             decoders.push(&chunk)?;
-            if decoders.rows() >= batch_rows && !self.send(decoders.finish()?, sender).await {
+            if decoders.are_full(batch_rows) && !self.send(decoders.finish()?, sender).await {
                 return Ok(false);
             }
         }
+        connection.done();
         let rest = decoders.end()?;
         Ok(rest.num_rows() == 0 || self.send(rest, sender).await)
     }
 
-    async fn send(&self, batch: datafusion::arrow::record_batch::RecordBatch, sender: &BatchSender) -> bool {
+    async fn send(&self, batch: RecordBatch, sender: &BatchSender) -> bool {
         self.pace.pass(batch.num_rows()).await;
-        sender.send(Ok(batch)).await.is_ok()
+        let _stuck = Stuck::of(&self.stuck);
+        let sent = sender.send(Ok(batch)).await;
+        self.taken.fetch_add(1, SeqCst);
+        sent.is_ok()
     }
 
     fn is_alone(&self) -> bool {
         self.limits.connections < 2
+    }
+}
+
+/// One of the connections is the coordinator's, unless it is the only one.
+fn readers(limits: &SourceLimits) -> usize {
+    limits.connections.saturating_sub(1).max(1)
+}
+
+/// A scan that waits for its rows to be taken.
+struct Stuck<'a>(&'a AtomicUsize);
+
+impl<'a> Stuck<'a> {
+    fn of(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, SeqCst);
+        Self(count)
+    }
+}
+
+impl Drop for Stuck<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, SeqCst);
     }
 }
 
@@ -178,14 +229,10 @@ impl Drop for Reader<'_> {
         let mut running = self.session.running.lock().unwrap_or_else(PoisonError::into_inner);
         running.retain(|(number, _)| *number != self.number);
         let Some(connection) = self.connection.take() else { return };
-        let (token, tls) = (connection.client.cancel_token(), self.session.target.tls.clone());
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(async move {
-                // The connection lives until the server knows.
-                let cancelled = tokio::time::timeout(FAREWELL, token.cancel_query(tls)).await;
-                tracing::debug!(told = cancelled.is_ok(), "a statement was left before its end");
-                drop(connection);
-            });
+            let mut farewells = self.session.farewells.lock().unwrap_or_else(PoisonError::into_inner);
+            // The connection lives until the server knows.
+            farewells.spawn_on(async move { connection.cancel().await }, &runtime);
         }
     }
 }
@@ -201,7 +248,7 @@ impl Session for PostgresSession {
     }
 
     fn connections(&self) -> usize {
-        self.limits.connections.saturating_sub(1).max(1)
+        readers(&self.limits)
     }
 
     async fn describe(&self, relation: &DatabaseRelation, text: &TextOptions) -> Result<Described> {
@@ -210,12 +257,13 @@ impl Session for PostgresSession {
     }
 
     async fn read(&self, scan: Scan, sender: &BatchSender) -> Result<()> {
+        let permit = self.permit().await?;
         if self.is_alone() {
             let coordinator = self.coordinator.lock().await;
             self.copy(&coordinator, &scan, sender).await?;
             return Ok(());
         }
-        self.reader().await?.copy(&scan, sender).await
+        self.reader(permit).await?.copy(&scan, sender).await
     }
 
     async fn rows(&self, sql: &str) -> Result<TextRows> {
@@ -232,7 +280,9 @@ impl Session for PostgresSession {
     async fn close(&self) {
         let running = std::mem::take(&mut *self.running.lock().unwrap_or_else(PoisonError::into_inner));
         let cancel = running.iter().map(|(_, token)| token.cancel_query(self.target.tls.clone()));
-        let _ = tokio::time::timeout(FAREWELL, futures::future::join_all(cancel)).await;
+        let farewells = std::mem::take(&mut *self.farewells.lock().unwrap_or_else(PoisonError::into_inner));
+        let all = futures::future::join(futures::future::join_all(cancel), farewells.join_all());
+        let _ = tokio::time::timeout(FAREWELL, all).await;
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 }
