@@ -2,6 +2,7 @@
 
 mod postgres;
 mod proxy;
+mod pushdown;
 mod servers;
 mod tie;
 mod types;

@@ -6,7 +6,7 @@ use crate::support::data;
 use crate::support::postgres::{Database, Postgres};
 use crate::support::tieout::{Finished, Tieout};
 
-pub const STRATEGIES: [&str; 4] = ["digest", "join", "merge", "bytes"];
+pub const STRATEGIES: [&str; 5] = ["digest", "join", "merge", "bytes", "pushdown"];
 
 pub struct Pair {
     pub tieout: Tieout,

@@ -208,9 +208,7 @@ impl Reader<'_> {
         }
         Ok(())
     }
-}
 
-impl Reader<'_> {
     async fn rows(mut self, doing: &str, sql: &str) -> Result<TextRows> {
         let Some(connection) = &self.connection else { return Ok(Vec::new()) };
         let rows = connection.rows(doing, sql).await?;
@@ -273,7 +271,7 @@ impl Session for PostgresSession {
         match self.coordinator.try_lock() {
             Ok(coordinator) => coordinator.rows(doing, sql).await,
             Err(_) if self.is_alone() => self.coordinator.lock().await.rows(doing, sql).await,
-            Err(_) => self.reader().await?.rows(doing, sql).await,
+            Err(_) => self.reader(self.permit().await?).await?.rows(doing, sql).await,
         }
     }
 
