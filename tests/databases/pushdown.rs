@@ -117,10 +117,8 @@ fn what_was_planted_is_found_by_any_key() {
         let rule = pair.diverged("orders", &apart(&pair.table("copy")), &["--key", key]).rule;
         assert_eq!(rule["strategy"], "pushdown", "{rule}");
         let rows = &rule["rows"];
-        assert_eq!(
-            [&rows["value_mismatch"], &rows["missing_in_target"], &rows["missing_in_source"]],
-            [changed, missing, added]
-        );
+        let told = [&rows["value_mismatch"], &rows["missing_in_target"], &rows["missing_in_source"]];
+        assert_eq!(told, [changed, missing, added], "by {key}: {rule}");
     }
 }
 
