@@ -31,6 +31,8 @@ pub enum Guarantee {
     Exact,
     /// Rows that were found equal agree in 128 bits of digest; every divergence is verified value by value.
     Digest128,
+    /// Nothing was compared.
+    None,
 }
 
 impl Guarantee {
@@ -38,6 +40,7 @@ impl Guarantee {
         match self {
             Guarantee::Exact => "exact",
             Guarantee::Digest128 => "digest128",
+            Guarantee::None => "none",
         }
     }
 }

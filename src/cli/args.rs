@@ -116,6 +116,7 @@ impl EngineArgs {
             progress: Arc::new(Progress::default()),
             cache: None,
             budget: BudgetLimits::default(),
+            goes_on: false,
         }
     }
 }

@@ -32,6 +32,8 @@ pub struct Args {
 pub fn execute(args: Args, volume: Volume) -> Result<End> {
     let project = args.project.load()?;
     let options = args.output.options(&args.engine, Some(&project.output))?;
+    // Other rules may have verdicts all the same.
+    let options = RunOptions { goes_on: true, ..options };
     end(&project, &args.rules, &options, &args.output, &args.engine, volume)
 }
 

@@ -209,6 +209,11 @@ impl Opened {
         }
     }
 
+    /// Whether the system behind it answers, as far as is known. Files are always there.
+    pub fn is_alive(&self) -> bool {
+        self.database().is_none_or(|table| table.is_alive())
+    }
+
     /// Whether it reads files, which stay as they are.
     pub fn is_files(&self) -> bool {
         self.files().is_some()

@@ -77,6 +77,19 @@ impl Output {
         RuleOutput { store: self.located.store.clone(), part, display }
     }
 
+    /// Removes what was written of a rule, as far as that is possible.
+    pub async fn forget(&self, rule: &str) {
+        let part = self.rule(rule).part;
+        if let Err(error) = self.located.store.delete(&part).await {
+            tracing::debug!(%part, %error, "an unfinished table could not be removed");
+        }
+        if let Some(root) = &self.located.local {
+            let folder = root.join("divergences").join(format!("rule={rule}"));
+            let _ = std::fs::remove_dir(folder.join(format!("run={}", self.run_id)));
+            let _ = std::fs::remove_dir(folder);
+        }
+    }
+
     /// Writes the run's record: from here on the run is visible.
     pub async fn commit(mut self, records: &[RunRecord]) -> Result<()> {
         let record = to_parquet(records)?;

@@ -45,7 +45,9 @@ pub async fn register_results(ctx: &SessionContext, output: &str) -> Result<()> 
     let store_url = datafusion::execution::object_store::ObjectStoreUrl::parse("tieout-results://output")?;
     ctx.runtime_env().register_object_store(store_url.as_ref(), located.store.clone());
     for (rule, runs) in tables {
+        // A rule that was never compared has no table.
         let table = divergence_table(ctx, &located, store_url.as_str(), &rule, &runs).await?;
+        let Some(table) = table else { continue };
         datafusion::catalog::SchemaProvider::register_table(schema.as_ref(), rule, Arc::new(table))?;
     }
     catalog.register_schema("divergences", schema)?;
@@ -90,7 +92,7 @@ async fn divergence_table(
     store_url: &str,
     rule: &str,
     runs: &[String],
-) -> Result<ListingTable> {
+) -> Result<Option<ListingTable>> {
     let mut urls = Vec::new();
     let mut merged: Vec<Field> = Vec::new();
     let mut positions: HashMap<String, usize> = HashMap::new();
@@ -118,8 +120,11 @@ async fn divergence_table(
         }
         urls.push(url);
     }
+    if urls.is_empty() {
+        return Ok(None);
+    }
     let config = ListingTableConfig::new_with_multi_paths(urls)
         .with_listing_options(options)
         .with_schema(Arc::new(Schema::new(merged)));
-    Ok(ListingTable::try_new(config)?)
+    Ok(Some(ListingTable::try_new(config)?))
 }

@@ -130,6 +130,40 @@ impl Catalog {
         Ok(())
     }
 
+    /// Whether the system behind a dataset answers, as far as is known. Files are always there.
+    pub fn is_alive(&self, name: &str) -> bool {
+        let opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        let cell = opened.get(name).and_then(|cell| cell.get());
+        cell.is_none_or(|opened| opened.is_alive())
+    }
+
+    /// Forgets datasets of databases whose connections are lost: who asks for them next opens them anew.
+    pub fn open_anew(&self, names: &[String]) {
+        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        for dataset in names.iter().filter_map(|name| self.datasets.get(name)) {
+            if let Connector::Database(database) = &dataset.connector {
+                self.databases.forget(database);
+                // Others of the same database have lost theirs as well.
+                let same = |name: &String| match self.datasets.get(name).map(|dataset| &dataset.connector) {
+                    Some(Connector::Database(other)) => other.location == database.location,
+                    _ => false,
+                };
+                opened.retain(|name, _| !same(name));
+            }
+        }
+    }
+
+    /// Databases that keep failing are not asked again.
+    pub fn give_up(&self, names: &[String], message: &str) {
+        for dataset in names.iter().filter_map(|name| self.datasets.get(name)) {
+            let cell = self.opened.lock().unwrap_or_else(PoisonError::into_inner).get(&dataset.name).cloned();
+            let alive = cell.is_some_and(|cell| cell.get().is_some_and(|opened| opened.is_alive()));
+            if let (Connector::Database(database), false) = (&dataset.connector, alive) {
+                self.databases.give_up(database, message);
+            }
+        }
+    }
+
     async fn opened_below(&self, name: &str) -> Result<Vec<Arc<Opened>>> {
         let (mut waiting, mut seen, mut found) = (vec![name.to_string()], BTreeSet::new(), Vec::new());
         while let Some(name) = waiting.pop() {

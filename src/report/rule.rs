@@ -27,6 +27,9 @@ pub fn headline(rule: &RuleReport, palette: Palette) -> String {
 fn verdict(rule: &RuleReport) -> String {
     let rows = &rule.rows;
     let all = rows.source.max(rows.target);
+    if rule.guarantee == Guarantee::None {
+        return "nothing was compared".into();
+    }
     if rule.kind == "sql" {
         return match rows.rule_violation {
             0 => "no row violates it".into(),
@@ -162,11 +165,7 @@ fn opening(place: &str) -> String {
 fn proof(rule: &RuleReport, palette: Palette) -> String {
     let mut parts = Vec::new();
     if rule.kind != "sql" {
-        let guarantee = match rule.guarantee {
-            Guarantee::Exact => "exact",
-            Guarantee::Digest128 => "digest128",
-        };
-        parts.push(format!("guarantee {guarantee}"));
+        parts.push(format!("guarantee {}", rule.guarantee.as_str()));
         parts.push(format!("strategy {}", rule.strategy));
     }
     parts.push(elapsed(rule.elapsed_ms));

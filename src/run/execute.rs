@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::project::model::Rule;
 use crate::run::planned::{Plan, Planned};
 use crate::run::report::{AllowUsed, RuleReport};
+use crate::run::unavailable;
 use crate::side::Side;
 use crate::verdict::{Outcome, RowCounts, SchemaDifferences};
 
@@ -27,6 +28,21 @@ pub struct Execution<'a> {
 }
 
 impl Execution<'_> {
+    /// The report and record of a rule that could not be compared.
+    pub async fn unavailable(&self, rule: &Rule, error: &Error) -> (RuleReport, RunRecord) {
+        self.forget(rule).await;
+        let report = unavailable::report(rule, error);
+        let record = self.record(rule, &report, [Vec::new(), Vec::new()]);
+        (report, record)
+    }
+
+    /// Removes what was written of a rule that failed.
+    pub async fn forget(&self, rule: &Rule) {
+        if let Some(output) = self.output {
+            output.forget(&rule.name).await;
+        }
+    }
+
     /// Compares one rule. Its table is written, not yet visible.
     pub async fn rule(&self, planned: &Planned<'_>) -> Result<(RuleReport, RunRecord)> {
         let progress = &self.engine.progress;
@@ -39,7 +55,7 @@ impl Execution<'_> {
         let inputs = self.inputs(planned).await?;
         report.elapsed_ms = u64::try_from(task.started.elapsed().as_millis()).unwrap_or(u64::MAX);
         report.work.finish(&task, progress.counters());
-        let record = self.record(planned, &report, inputs);
+        let record = self.record(planned.rule, &report, inputs);
         Ok((report, record))
     }
 
@@ -66,7 +82,7 @@ impl Execution<'_> {
         }
     }
 
-    fn record(&self, planned: &Planned<'_>, report: &RuleReport, inputs: [Vec<crate::dataset::Input>; 2]) -> RunRecord {
+    fn record(&self, rule: &Rule, report: &RuleReport, inputs: [Vec<crate::dataset::Input>; 2]) -> RunRecord {
         let [source_inputs, target_inputs] = inputs;
         let severity = format!("{:?}", report.severity).to_lowercase();
         RunRecord {
@@ -95,7 +111,7 @@ impl Execution<'_> {
             target: report.datasets.as_ref().map(|datasets| datasets.target.clone()),
             source_inputs,
             target_inputs,
-            rule_version: planned.rule.version.clone(),
+            rule_version: rule.version.clone(),
             digest_version: 1,
             tieout_version: env!("CARGO_PKG_VERSION").to_string(),
         }

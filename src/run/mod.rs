@@ -11,6 +11,7 @@ mod match_rule;
 mod planned;
 pub mod report;
 mod sql_rule;
+mod unavailable;
 
 use std::sync::Arc;
 
@@ -47,6 +48,8 @@ pub struct RunOptions {
     /// Where digests are remembered: a folder or a URL.
     pub cache: Option<String>,
     pub budget: BudgetLimits,
+    /// A rule whose systems are away is inconclusive, and the others go on; else it ends the run.
+    pub goes_on: bool,
 }
 
 impl RunOptions {
@@ -70,9 +73,13 @@ pub async fn run(project: &Project, rules: &[String], options: &RunOptions) -> R
     let run_id = uuid::Uuid::now_v7().to_string();
     let exact = options.exact()?;
     let engine = engine(project, options, cache(project, options).await?)?;
+    let away = |error: &Error| options.goes_on && error.kind() == ErrorKind::Unavailable;
     let mut planned = Vec::new();
     for rule in chosen(project, rules)? {
-        planned.push(Planned::of(&engine, rule, started).await.map_err(|error| of_rule(error, rule))?);
+        match Planned::of(&engine, rule, started).await.map_err(|error| of_rule(error, rule)) {
+            Err(error) if away(&error) => planned.push((rule, Err(error))),
+            plan => planned.push((rule, Ok(plan?))),
+        }
     }
     let output = match &options.out {
         Some(location) => Some(Output::open(location, &run_id).await?),
@@ -90,9 +97,18 @@ pub async fn run(project: &Project, rules: &[String], options: &RunOptions) -> R
     let mut reports = Vec::new();
     let mut records = Vec::new();
     let result = async {
-        for planned in &planned {
-            tracing::info!(rule = planned.rule.name, "comparing");
-            let (report, record) = execution.rule(planned).await.map_err(|error| of_rule(error, planned.rule))?;
+        for (rule, planned) in planned {
+            let compared = match planned {
+                Ok(planned) => {
+                    tracing::info!(rule = rule.name, "comparing");
+                    unavailable::compare(&execution, rule, planned).await.map_err(|error| of_rule(error, rule))
+                }
+                Err(error) => Err(error),
+            };
+            let (report, record) = match compared {
+                Err(error) if away(&error) => execution.unavailable(rule, &error).await,
+                compared => compared?,
+            };
             let Work { bytes_read, rows_per_second, spilled_bytes, .. } = report.work;
             tracing::info!(
                 rule = report.rule,

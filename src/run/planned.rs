@@ -92,7 +92,7 @@ impl<'a> Planned<'a> {
         Ok(bytes)
     }
 
-    fn names(&self, engine: &Engine) -> Result<Vec<String>> {
+    pub fn names(&self, engine: &Engine) -> Result<Vec<String>> {
         match (&self.plan, self.datasets) {
             (Plan::Sql(sql), _) => engine.catalog.references(&sql.query.sql),
             (_, Some(datasets)) => Ok(vec![datasets.source.clone(), datasets.target.clone()]),

@@ -1,5 +1,6 @@
 //! Databases, against real servers.
 
+mod away;
 mod postgres;
 mod proxy;
 mod pushdown;

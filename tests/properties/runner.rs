@@ -131,6 +131,7 @@ pub fn execute(project: &Project, way: &Way, out: &Path) -> tieout::Result<RuleR
         strategy: Some(way.strategy),
         cache: way.cache.as_ref().map(|cache| cache.display().to_string()),
         budget: Default::default(),
+        goes_on: false,
         guarantee: None,
         limit: 3,
         out: Some(out.display().to_string()),

@@ -33,6 +33,8 @@ pub use table::DatabaseTable;
 #[derive(Default)]
 pub struct Databases {
     sessions: Mutex<HashMap<(System, Secret), Arc<OnceCell<Arc<dyn Session>>>>>,
+    /// What did not answer in time is not asked again in this run.
+    away: Mutex<HashMap<(System, Secret), String>>,
 }
 
 impl fmt::Debug for Databases {
@@ -46,7 +48,11 @@ impl Databases {
     /// The session of a database; connects where it is the first to ask.
     async fn session(&self, from: &Database) -> Result<Arc<dyn Session>> {
         let key = (from.system, from.location.clone());
-        let cell = self.sessions.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_default().clone();
+        let cell = self.sessions.lock().unwrap_or_else(PoisonError::into_inner).entry(key.clone()).or_default().clone();
+        let already = self.away.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
+        if let Some(message) = already {
+            return Err(Error::new(ErrorKind::Unavailable, format!("{message}; it is not tried again in this run")));
+        }
         let connect = || async {
             match from.system {
                 System::Postgres => postgres::connect(from).await,
@@ -55,7 +61,26 @@ impl Databases {
                 }
             }
         };
-        cell.get_or_try_init(connect).await.cloned()
+        let session = cell.get_or_try_init(connect).await.cloned();
+        if let Err(error) = &session
+            && error.kind() == ErrorKind::Unavailable
+        {
+            self.away.lock().unwrap_or_else(PoisonError::into_inner).insert(key, error.message().to_string());
+        }
+        session
+    }
+
+    /// A session that is lost: who asks next connects anew.
+    pub fn forget(&self, from: &Database) {
+        let key = (from.system, from.location.clone());
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
+    }
+
+    /// A database that keeps failing is not asked again in this run.
+    pub fn give_up(&self, from: &Database, message: &str) {
+        self.forget(from);
+        let key = (from.system, from.location.clone());
+        self.away.lock().unwrap_or_else(PoisonError::into_inner).insert(key, message.to_string());
     }
 
     /// Ends what is still running on the servers, and closes all connections.

@@ -64,6 +64,11 @@ pub(super) trait Session: fmt::Debug + Send + Sync {
 
     fn moment(&self) -> Moment;
 
+    /// Whether the snapshot is still there, as far as is known.
+    fn is_alive(&self) -> bool {
+        true
+    }
+
     /// The most connections that it opens.
     fn connections(&self) -> usize;
 

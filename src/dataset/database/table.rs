@@ -92,6 +92,11 @@ impl DatabaseTable {
         self.described.primary_key.first().is_some_and(|first| first == column)
     }
 
+    /// Whether the session still has its snapshot.
+    pub(in crate::dataset) fn is_alive(&self) -> bool {
+        self.session.is_alive()
+    }
+
     /// Whether both are read in one snapshot of one database.
     pub fn shares_session(&self, other: &DatabaseTable) -> bool {
         Arc::ptr_eq(&self.session, &other.session)

@@ -245,6 +245,11 @@ impl Session for PostgresSession {
         self.moment.clone()
     }
 
+    fn is_alive(&self) -> bool {
+        // One that is at work is there.
+        self.coordinator.try_lock().map_or(true, |coordinator| !coordinator.client.is_closed())
+    }
+
     fn connections(&self) -> usize {
         readers(&self.limits)
     }

@@ -1,0 +1,92 @@
+//! Systems that are away: a rule is tried again where that may help; where it does not, it is inconclusive, and others go on.
+
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+
+use crate::divergence::RunRecord;
+use crate::error::{Error, ErrorKind, Result};
+use crate::project::model::{Rule, RuleKind};
+use crate::run::execute::Execution;
+use crate::run::planned::Planned;
+use crate::run::report::{Guarantee, Outcome, RuleReport, Work};
+use crate::verdict::{RowCounts, SchemaDifferences};
+
+/// What a rule says that was compared in another snapshot than the one the run began with.
+const LATER: &str =
+    "a connection was lost on the way: the database was read in a later snapshot than the run began with";
+
+/// Compares a rule; what a network spoils is tried again from the start, twice, after one second and two. A source that keeps
+/// failing is not asked again in this run.
+pub async fn compare(
+    execution: &Execution<'_>,
+    rule: &Rule,
+    mut planned: Planned<'_>,
+) -> Result<(RuleReport, RunRecord)> {
+    let mut patience =
+        ExponentialBuilder::default().with_min_delay(Duration::from_secs(1)).with_max_times(2).with_jitter().build();
+    let mut later = false;
+    loop {
+        let error = match execution.rule(&planned).await {
+            Ok((mut report, mut record)) => {
+                if later {
+                    report.notes.push(LATER.into());
+                    record.notes.push(LATER.into());
+                }
+                return Ok((report, record));
+            }
+            Err(error) => error,
+        };
+        let catalog = &execution.engine.catalog;
+        let names = planned.names(execution.engine)?;
+        if error.kind() != ErrorKind::Unavailable {
+            return Err(error);
+        }
+        let Some(wait) = patience.next().filter(|_| error.is_retryable()) else {
+            catalog.give_up(&names, error.message());
+            return Err(error);
+        };
+        tracing::info!(rule = rule.name, %error, "trying again");
+        execution.forget(rule).await;
+        tokio::time::sleep(wait).await;
+        if !names.iter().all(|name| catalog.is_alive(name)) {
+            later = true;
+            catalog.open_anew(&names);
+            planned = Planned::of(execution.engine, rule, execution.started).await?;
+        }
+    }
+}
+
+/// What is said of a rule that could not be compared.
+pub fn report(rule: &Rule, error: &Error) -> RuleReport {
+    RuleReport {
+        rule: rule.name.clone(),
+        kind: match rule.kind {
+            RuleKind::Match(_) => "match",
+            RuleKind::Totals(_) => "totals",
+            RuleKind::Sql(_) => "sql",
+        },
+        outcome: Outcome::Inconclusive,
+        guarantee: Guarantee::None,
+        strategy: "none",
+        why: "a system that it reads is not available".into(),
+        work: Work::default(),
+        severity: rule.severity,
+        owner: rule.owner.clone(),
+        rows: RowCounts::default(),
+        columns: Vec::new(),
+        schema: SchemaDifferences::default(),
+        notes: vec![format!("nothing was compared: {}", error.message())],
+        coverage: None,
+        divergences: None,
+        allow: None,
+        elapsed_ms: 0,
+        key: Vec::new(),
+        datasets: match &rule.kind {
+            RuleKind::Match(rule) => Some(rule.dataset.clone()),
+            RuleKind::Totals(rule) => Some(rule.dataset.clone()),
+            RuleKind::Sql(_) => None,
+        },
+        sample: None,
+    }
+}
