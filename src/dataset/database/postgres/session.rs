@@ -273,7 +273,7 @@ impl Session for PostgresSession {
         match self.coordinator.try_lock() {
             Ok(coordinator) => coordinator.rows(doing, sql).await,
             Err(_) if self.is_alone() => self.coordinator.lock().await.rows(doing, sql).await,
-            Err(_) => self.reader().await?.rows(doing, sql).await,
+            Err(_) => self.reader(self.permit().await?).await?.rows(doing, sql).await,
         }
     }
 
