@@ -114,6 +114,7 @@ impl EngineArgs {
             limit: 0,
             out: None,
             progress: Arc::new(Progress::default()),
+            databases: Arc::default(),
             cache: None,
             budget: BudgetLimits::default(),
             goes_on: false,

@@ -26,7 +26,7 @@ pub fn execute(args: Args, volume: Volume) -> Result<End> {
     if args.online {
         let options = args.engine.options();
         let bars = Bars::start(&options.progress, volume);
-        let checks = runtime::block_on(args.engine.threads, run::check_online(&project, &options));
+        let checks = runtime::block_on(args.engine.threads, &options.databases, run::check_online(&project, &options));
         drop(bars);
         print::out(&table(&checks?))?;
     }

@@ -22,7 +22,11 @@ pub struct Args {
 pub fn execute(args: Args) -> Result<End> {
     let project = args.project.load()?;
     let options = args.engine.options();
-    let sql = runtime::block_on(args.engine.threads, run::compile(&project, &args.rule, args.portable, &options))?;
+    let sql = runtime::block_on(
+        args.engine.threads,
+        &options.databases,
+        run::compile(&project, &args.rule, args.portable, &options),
+    )?;
     print::out(&format!("{}\n", sql.trim_end()))?;
     Ok(End::Done)
 }

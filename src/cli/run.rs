@@ -61,7 +61,7 @@ fn explanation(
     engine: &EngineArgs,
     volume: Volume,
 ) -> Result<End> {
-    let explanation = runtime::block_on(engine.threads, run::explain(project, rules, options))?;
+    let explanation = runtime::block_on(engine.threads, &options.databases, run::explain(project, rules, options))?;
     let text = match (output.format, volume.quiet) {
         (Format::Json, _) => report::json(&explanation)?,
         (Format::Text, true) => report::explanation_in_brief(&explanation, layout().palette),
@@ -81,7 +81,7 @@ fn verdict(
     volume: Volume,
 ) -> Result<End> {
     let bars = Bars::start(&options.progress, volume);
-    let report = runtime::block_on(engine.threads, run::run(project, rules, options));
+    let report = runtime::block_on(engine.threads, &options.databases, run::run(project, rules, options));
     drop(bars);
     let report = report?;
     let text = match (output.format, volume.quiet) {

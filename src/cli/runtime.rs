@@ -8,6 +8,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::cli::interrupt::Interrupt;
 use crate::cli::panics;
+use crate::dataset::Databases;
 use crate::error::{Error, ErrorKind, Result};
 
 /// Deeply nested SQL is planned recursively; the default of 2 MiB a thread is little for it.
@@ -16,11 +17,16 @@ const STACK: usize = 8 << 20;
 /// Tasks that are in the middle of a file get this long to let go of it.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// Runs `work` to its end, or until Ctrl-C drops it.
-pub fn block_on<T>(threads: Option<NonZeroUsize>, work: impl Future<Output = Result<T>>) -> Result<T> {
+/// Runs `work` to its end, or until Ctrl-C drops it; in either case nothing of it goes on in the databases.
+pub fn block_on<T>(
+    threads: Option<NonZeroUsize>,
+    databases: &Databases,
+    work: impl Future<Output = Result<T>>,
+) -> Result<T> {
     let interrupt = Interrupt::listen()?;
     let runtime = build(threads)?;
     let result = runtime.block_on(until_interrupted(&interrupt, work));
+    runtime.block_on(databases.close());
     runtime.shutdown_timeout(GRACE);
     panics::check()?;
     result

@@ -40,7 +40,7 @@ pub struct Catalog {
     datasets: BTreeMap<String, Dataset>,
     /// Of those that were named: each is opened once, beside others.
     opened: Mutex<HashMap<String, Arc<OnceCell<Arc<Opened>>>>>,
-    databases: Databases,
+    databases: Arc<Databases>,
     progress: Arc<Progress>,
     state: State,
 }
@@ -66,13 +66,17 @@ pub fn table_name(dataset: &str) -> String {
 
 impl Catalog {
     /// Registers the schemas of all datasets with the session; opens nothing.
-    pub fn register(ctx: &SessionContext, project: &Project, progress: Arc<Progress>) -> Result<Arc<Self>> {
+    pub fn register(
+        ctx: &SessionContext,
+        project: &Project,
+        progress: Arc<Progress>,
+        databases: Arc<Databases>,
+    ) -> Result<Arc<Self>> {
         let datasets: BTreeMap<String, Dataset> =
             project.datasets.iter().map(|d| (d.name.clone(), d.clone())).collect();
         let shared = ctx.state_weak_ref();
         let state: State = Box::new(move || shared.upgrade().map(|state| state.read().clone()));
-        let catalog =
-            Arc::new(Self { datasets, opened: Default::default(), databases: Databases::default(), progress, state });
+        let catalog = Arc::new(Self { datasets, opened: Default::default(), databases, progress, state });
         let schemas: BTreeSet<&str> = catalog.datasets.keys().map(|name| place(name).0).chain(["public"]).collect();
         let provider = MemoryCatalogProvider::new();
         for schema in schemas {

@@ -7,6 +7,7 @@ use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext};
 
+use crate::dataset::Databases;
 use crate::engine::{Budget, BudgetLimits, Catalog, Engine, Params};
 use crate::error::Result;
 use crate::progress::Progress;
@@ -45,7 +46,7 @@ pub fn default_memory() -> u64 {
 }
 
 impl Engine {
-    pub fn new(project: &Project, limits: &Limits, progress: Arc<Progress>) -> Result<Self> {
+    pub fn new(project: &Project, limits: &Limits, progress: Arc<Progress>, databases: Arc<Databases>) -> Result<Self> {
         let top = std::num::NonZeroUsize::new(3).unwrap_or(std::num::NonZeroUsize::MIN);
         // What no pool counts (decoding, buffers of readers and writers) gets its share, too; the other half of the
         // rest is the classifying statement's.
@@ -68,7 +69,7 @@ impl Engine {
         options.execution.sort_spill_reservation_bytes = reserve;
         let ctx = SessionContext::new_with_config_rt(config, runtime);
         crate::sql::register(&ctx)?;
-        let catalog = Catalog::register(&ctx, project, progress.clone())?;
+        let catalog = Catalog::register(&ctx, project, progress.clone(), databases)?;
         let budget = Budget::start(BudgetLimits::default(), progress.clone());
         Ok(Self {
             ctx,

@@ -78,11 +78,13 @@ pub struct Normal {
     pub trim: bool,
     pub ignore_case: bool,
     pub nfc: bool,
+    /// Numbers of any length are brought to the only form in which they are written.
+    pub number: bool,
 }
 
 impl Normal {
     pub fn any(self) -> bool {
-        self.trim || self.ignore_case || self.nfc
+        self.trim || self.ignore_case || self.nfc || self.number
     }
 }
 
@@ -96,6 +98,8 @@ pub struct Reading {
     pub text_as: Option<DataType>,
     /// What a zoneless time of this side means, where the other side is zoned.
     pub zone: Option<String>,
+    /// Text that is a number of any length.
+    pub number: bool,
 }
 
 #[derive(Debug, Clone)]

@@ -197,11 +197,9 @@ impl Resolver<'_> {
         };
         let tolerated = matches!(options.tolerance, Some(Tolerance::Absolute(_) | Tolerance::Relative(_)));
         let both = match (s_text, t_text) {
-            // Equal numbers are equal texts.
-            (Untyped::Number, Untyped::Number) if tolerated => Some(ANY_NUMBER_TYPE),
-            (Untyped::Number, Untyped::Anything) | (Untyped::Anything, Untyped::Number) => Some(ANY_NUMBER_TYPE),
-            (Untyped::Anything, Untyped::Anything) if tolerated => Some(TOLERATED_TEXT),
-            _ => None,
+            (Untyped::No, _) | (_, Untyped::No) => None,
+            (Untyped::Anything, Untyped::Anything) => tolerated.then_some(TOLERATED_TEXT),
+            _ => tolerated.then_some(ANY_NUMBER_TYPE),
         };
         if let Some(both) = both.clone() {
             (s.text_as, t.text_as) = (Some(both.clone()), Some(both));
@@ -214,6 +212,9 @@ impl Resolver<'_> {
             _ => None,
         };
         if both.is_none() {
+            // Numbers of any length are compared as text, each in the only form in which it is written.
+            let texts = s_text != Untyped::No && t_text != Untyped::No;
+            (s.number, t.number) = (texts && s_text != t_text, texts && s_text != t_text);
             let (source, target) = (as_other(s_text, (&t, t_text)), as_other(t_text, (&s, s_text)));
             (s.text_as, t.text_as) = (source.or(s.text_as), target.or(t.text_as));
         }
@@ -226,7 +227,7 @@ impl Resolver<'_> {
     /// The reading by itself, and whether it is untyped text.
     async fn stored(&self, side: Side, from: ReadFrom, plan: &SidePlan) -> Result<(Reading, Untyped)> {
         let relation = self.relations.get(side);
-        let reading = |from, stored, text_as| Reading { from, stored, text_as, zone: None };
+        let reading = |from, stored, text_as| Reading { from, stored, text_as, zone: None, number: false };
         match from {
             ReadFrom::Column(name) => {
                 let field = relation.schema.field_with_name(&name)?;
@@ -274,7 +275,8 @@ impl Resolver<'_> {
         }
         let text = is_text(&common.data_type) || read.source.text_as.is_some() || read.target.text_as.is_some();
         let normal = if text {
-            Normal { trim: options.trim, ignore_case: options.ignore_case, nfc: options.nfc }
+            let number = read.source.number && read.target.number;
+            Normal { trim: options.trim, ignore_case: options.ignore_case, nfc: options.nfc, number }
         } else {
             Normal::default()
         };

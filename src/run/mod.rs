@@ -18,6 +18,7 @@ use std::sync::Arc;
 use chrono::Utc;
 use datafusion::prelude::SessionContext;
 
+use crate::dataset::Databases;
 use crate::divergence::{Output, register_results};
 use crate::engine::{Budget, BudgetLimits, Cache, Engine, Limits, Strategy};
 use crate::error::{Error, ErrorKind, Result};
@@ -45,6 +46,8 @@ pub struct RunOptions {
     /// Where results go; none: nowhere.
     pub out: Option<String>,
     pub progress: Arc<Progress>,
+    /// What the run opens there; the caller closes it, however the run ends.
+    pub databases: Arc<Databases>,
     /// Where digests are remembered: a folder or a URL.
     pub cache: Option<String>,
     pub budget: BudgetLimits,
@@ -160,7 +163,7 @@ async fn cache(project: &Project, options: &RunOptions) -> Result<Option<Arc<Cac
 
 /// A session for the project, with `reconcile()`.
 fn engine(project: &Project, options: &RunOptions, cache: Option<Arc<Cache>>) -> Result<Arc<Engine>> {
-    let mut engine = Engine::new(project, &options.limits, options.progress.clone())?;
+    let mut engine = Engine::new(project, &options.limits, options.progress.clone(), options.databases.clone())?;
     engine.cache = cache;
     engine.budget = Budget::start(options.budget.clone(), options.progress.clone());
     let engine = Arc::new(engine);

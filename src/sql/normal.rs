@@ -14,7 +14,7 @@ use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 use super::common::unpack;
 use super::encode::{Mode, Rows, check_encodable, encode_rows};
 use super::function::{Call, Function, Planned};
-use super::text::text_column;
+use super::text::{Digits, text_column};
 use super::type_text::plain_type;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -24,6 +24,8 @@ pub(super) fn functions() -> Vec<ScalarUDF> {
         Function::new("trim_unicode", 1..=1, text_type, |call| rewrite(call, |text| text.trim().into())).build(),
         Function::new("lower_unicode", 1..=1, text_type, |call| rewrite(call, lower)).build(),
         Function::new("nfc", 1..=1, text_type, |call| rewrite(call, nfc)).build(),
+        // The only form of a number; what is none stays as it is.
+        Function::new("plain_number", 1..=1, text_type, |call| rewrite(call, number)).build(),
         // One NaN, one zero.
         Function::new("plain_float", 1..=1, float_type, plain_float).build(),
         // The canonical encoding, so that nested values can be compared.
@@ -52,6 +54,13 @@ fn nfc(text: &str) -> Cow<'_, str> {
         return text.into();
     }
     text.nfc().collect::<String>().into()
+}
+
+fn number(text: &str) -> Cow<'_, str> {
+    match Digits::parse(text).and_then(|number| number.plain()) {
+        Some(plain) if plain != text => plain.into(),
+        _ => text.into(),
+    }
 }
 
 /// Texts through `rewrite`; a column that it leaves as it is is handed on.

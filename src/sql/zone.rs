@@ -77,7 +77,7 @@ fn local_unit(from: &DataType) -> Result<TimeUnit> {
     let plain = plain_type(from);
     match Clock::of(&plain) {
         Some(Clock::Instant { unit, zoned: false }) => Ok(unit),
-        Some(Clock::Days) => Ok(TimeUnit::Second),
+        Some(Clock::Days) => Ok(TimeUnit::Microsecond),
         Some(Clock::Millis) => Ok(TimeUnit::Millisecond),
         _ if plain.is_null() => Ok(TimeUnit::Second),
         _ => Err(Error::new(ErrorKind::Schema, format!("a time zone cannot be given to values of {from}"))

@@ -169,3 +169,136 @@ fn the_same_values_in_parquet_tie_out_and_the_smallest_difference_is_told() {
         assert_eq!(rows, expected.collect::<Vec<_>>(), "{strategy}");
     }
 }
+
+/// Infinities, and what is odd in other ways.
+const ODD: &str = "
+    CREATE TABLE odd (id int, day date, at timestamp, zoned timestamptz, free numeric, double float8, raw bytea, flag bool);
+    INSERT INTO odd VALUES
+        (1, 'infinity', 'infinity', 'infinity', 1.50, 'Infinity', '\\x00ff', true),
+        (2, '-infinity', '-infinity', '-infinity', 'NaN', 'NaN', '', false),
+        (3, '9999-12-31', '0001-01-01', '2026-01-01 12:00:00.5+00', repeat('9', 200)::numeric, '-0', NULL, NULL),
+        (4, '5874897-12-31', '294246-12-31', '0044-03-15 BC', 1e-200, 1e-320, '\\x00', NULL);
+    CREATE TABLE other AS TABLE odd;
+    UPDATE other SET day = '5874897-12-31', at = '-infinity', zoned = '294246-12-31' WHERE id = 1;
+";
+
+#[test]
+fn infinities_are_values_that_are_told_and_kept() {
+    let pair = Pair::new(ODD);
+    for strategy in STRATEGIES {
+        pair.reconciled("odd", "odd", &["--key", "id", "--strategy", strategy]);
+        let found = pair.diverged("odd", "other", &["--key", "id", "--strategy", strategy]);
+        assert_eq!(found.rows(&["id", "changed_columns"]), ["1 | [day, at, zoned]"]);
+    }
+    let (odd, other) = (pair.table("odd"), pair.table("other"));
+    let told = pair.tieout.run(["diff", &odd, &other, "--key", "id"]).exits(1).stdout;
+    for line in ["infinity  ->  +5874897-12-31", "infinity  ->  -infinity", "infinity  ->  +294246-12-31T00:00:00Z"] {
+        assert!(told.contains(line), "{line} in\n{told}");
+    }
+    // Within a tolerance of themselves alone.
+    let tolerance = ["--key", "id", "--tolerance", "day=1d,at=1s,zoned=1s,double=1"];
+    pair.reconciled("odd", "odd", &tolerance);
+    assert_eq!(pair.diverged("odd", "other", &tolerance).rows(&["changed_columns"]), ["[day, at, zoned]"]);
+    // By name in CSV.
+    let far = "\\copy (SELECT * FROM odd WHERE id < 4) TO '";
+    let path = pair.tieout.path("odd.csv").display().to_string();
+    pair.database.sql(&format!("{far}{path}' CSV HEADER"));
+    for strategy in STRATEGIES {
+        let args = ["--key", "id", "--where", "id < 4", "--strategy", strategy];
+        pair.reconciled("odd", &path, &args);
+        assert_eq!(pair.diverged("other", &path, &args).rows(&["changed_columns"]), ["[day, at, zoned]"]);
+    }
+}
+
+#[test]
+fn a_date_that_never_ends_is_a_time_that_never_ends() {
+    let pair = Pair::new(
+        "CREATE TABLE days (id int, at date); INSERT INTO days VALUES (1, 'infinity'), (2, '-infinity'), (3, '2026-01-01');
+         CREATE TABLE times AS SELECT id, at::timestamp FROM days;
+         CREATE TABLE instants AS SELECT id, at::timestamptz FROM days;",
+    );
+    pair.reconciled("days", "times", &["--key", "id"]);
+    pair.reconciled("instants", "times", &["--key", "id", "--timezone", "at=UTC"]);
+    pair.reconciled("instants", "days", &["--key", "id", "--timezone", "at=UTC"]);
+    // Twelve hours from UTC, infinity is the same.
+    let found = pair.diverged("instants", "times", &["--key", "id", "--timezone", "at=Pacific/Auckland"]);
+    assert_eq!(found.rows(&["id"]), ["3"]);
+}
+
+#[test]
+fn numbers_of_any_length_are_compared_by_value_with_text() {
+    let pair = Pair::new(
+        "CREATE TABLE t (x numeric, y money, id int);
+         INSERT INTO t VALUES (1.50, 12.5, 1), (repeat('9', 60)::numeric, NULL, 2), ('NaN', '-0.01', 3), (100, '0', 4);",
+    );
+    let nines = "9".repeat(60);
+    let csv = pair.tieout.file("t.csv", &format!("id,x,y\n1,+01.500,12.500\n2,{nines}.0,\n3,NaN,-0.0100\n4,1e2,-0\n"));
+    let other =
+        pair.tieout.file("u.csv", &format!("id,x,y\n1,1.51,12.50\n2,{nines}.1,\n3,Infinity,-0.01\n4,\"1,00\",0\n"));
+    let (csv, other) = (csv.display().to_string(), other.display().to_string());
+    for strategy in STRATEGIES {
+        pair.reconciled("t", &csv, &["--key", "id", "--strategy", strategy]);
+        pair.reconciled("t", &csv, &["--key", "x", "--strategy", strategy]);
+        let found = pair.diverged("t", &other, &["--key", "id", "--strategy", strategy]);
+        assert_eq!(
+            found.rows(&["source_x", "target_x"]),
+            [
+                "1.5 | 1.51".to_string(),
+                format!("{nines} | {nines}.1"),
+                "NaN | Infinity".to_string(),
+                "100 | 1,00".to_string()
+            ]
+        );
+    }
+    let rows = pair.diverged("t", &other, &["--key", "id", "--tolerance", "x=0.01"]).rows(&["id"]);
+    assert_eq!(rows, ["2", "3", "4"]);
+    // Text that is only text is no number.
+    let file = pair.tieout.parquet("t.parquet", "id:int32, x:utf8\n1 | 1.50").display().to_string();
+    let rule = pair.diverged("t", &file, &["--key", "id", "--source-where", "id = 1"]).rule;
+    assert_eq!(rule["schema"]["type_differs"][0]["column"], "x");
+}
+
+/// Columns that cannot be read as they are: what is said, and the way around that it names.
+#[test]
+fn what_has_no_agreed_meaning_is_an_error_with_its_way_around() {
+    let pair = Pair::new(
+        "CREATE EXTENSION hstore; CREATE TYPE pair AS (a int, b text);
+         CREATE TABLE a (id int, at timestamp, clock time, n numeric(4,1), grid int[], zero int[], x pair, \"odd one\" hstore, r int4range, p point, ps pair[]);
+         INSERT INTO a VALUES (1, '294276-12-31', '24:00:00', 'NaN', '{{1,2},{3,4}}', '[0:1]={1,2}', (1,'x'), 'k=>v', '[1,5)', '(1,2)', array[(1,'x')::pair]);
+         CREATE TABLE b AS TABLE a; UPDATE b SET at = 'infinity', clock = '00:00:00', n = 1, grid = '{{1,2}}', zero = '[0:1]={1,3}', x = (1,'y'),
+            \"odd one\" = 'k=>w', r = '[1,6)', p = '(1,3)', ps = array[(1,'y')::pair];",
+    );
+    let cases = [
+        ("at", "a timestamp is later than Arrow's last, which is in January 294247"),
+        ("clock", "24:00:00 is no time of a day to others"),
+        ("n", "NaN is no value of decimal(4,1)"),
+        ("grid", "an array has 2 dimensions"),
+        ("zero", "an array begins at 0, not at 1"),
+        ("x", "the column \"x\" is of the type pair, which has no agreed meaning elsewhere"),
+        ("odd one", "the column \"odd one\" is of the type hstore, which has no agreed meaning elsewhere"),
+        ("r", "the column \"r\" is of the type int4range, which has no agreed meaning elsewhere"),
+        ("p", "the column \"p\" is of the type point, which has no agreed meaning elsewhere"),
+        ("ps", "the column \"ps\" is of the type pair[], which has no agreed meaning elsewhere"),
+    ];
+    for (column, message) in cases {
+        let select = |table: &str| pair.query(&format!("SELECT id, \"{column}\" FROM {table}"));
+        let (said, hint) = pair.fails(&select("a"), &select("a"), &["--key", "id"]);
+        assert!(said.starts_with(&format!("{message} (")), "{said}");
+        let quoted = if column.contains(' ') { format!("{column:?}") } else { column.to_string() };
+        assert!(hint.contains(&format!("columns: {{{quoted}: text}} (--option columns.{column}=text)")), "{hint}");
+        let option = format!("columns.{column}=text");
+        let args = ["--key", "id", "--option", &option];
+        pair.reconciled(&select("a"), &select("a"), &args);
+        let found = pair.diverged(&select("a"), &select("b"), &args);
+        assert_eq!(found.rows(&["changed_columns"]), [format!("[{column}]")]);
+    }
+    // What can be read as a number is; what cannot is told.
+    let select = |table: &str| pair.query(&format!("SELECT id, n FROM {table}"));
+    let args = ["--key", "id", "--option", "columns.n=decimal(38,10)"];
+    pair.reconciled(&select("a"), &select("a"), &args);
+    let found = pair.diverged(&select("a"), &select("b"), &args);
+    assert_eq!(
+        found.rows(&["source_n", "target_n", "unreadable"]),
+        ["NULL | 1.0000000000 | [{side: source, column: n, text: NaN}]"]
+    );
+}

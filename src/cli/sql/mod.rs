@@ -65,7 +65,7 @@ pub fn execute(args: Args) -> Result<End> {
         None => Some(read_stdin()?),
     };
     match query {
-        Some(query) => runtime::block_on(args.engine.threads, async {
+        Some(query) => runtime::block_on(args.engine.threads, &options.databases, async {
             Questions::open(project.as_ref(), &options).await?.all(&query, args.format).await
         })?,
         None => {
@@ -73,7 +73,9 @@ pub fn execute(args: Args) -> Result<End> {
             let runtime = runtime::build(args.engine.threads)?;
             let open = Questions::open(project.as_ref(), &options);
             let questions = runtime.block_on(runtime::until_interrupted(&interrupt, open))?;
-            shell::run(&runtime, &interrupt, &questions, args.format)?;
+            let left = shell::run(&runtime, &interrupt, &questions, args.format);
+            runtime.block_on(options.databases.close());
+            left?;
         }
     }
     Ok(End::Done)

@@ -99,10 +99,11 @@ impl Column {
     }
 }
 
-/// How a project says that a column is to be read as text.
+/// How a project, and `tieout diff`, say that a column is to be read as text.
 pub(super) fn as_text(name: &str) -> String {
     let plain = !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '_');
-    if plain { format!("columns: {{{name}: text}}") } else { format!("columns: {{{name:?}: text}}") }
+    let quoted = if plain { name.to_string() } else { format!("{name:?}") };
+    format!("columns: {{{quoted}: text}} (--option columns.{name}=text)")
 }
 
 fn text_of(declared: &str) -> HashMap<String, String> {

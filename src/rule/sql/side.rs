@@ -315,6 +315,9 @@ fn normalised(mut sql: String, column: &ColumnPlan, dialect: Dialect) -> String 
             Dialect::Portable => format!("nfc_normalize({sql})"),
         };
     }
+    if column.normal.number && dialect == Dialect::Engine {
+        sql = format!("plain_number({sql})");
+    }
     sql
 }
 

@@ -84,6 +84,36 @@ impl<'a> Digits<'a> {
         Some(if self.negative { -mantissa } else { mantissa })
     }
 
+    /// The only form of the number: no exponent, no superfluous zeros. None if that is longer than any database has.
+    pub fn plain(&self) -> Option<String> {
+        const LONGEST: i64 = 200_000;
+        let digits: Vec<u8> = self.whole.iter().chain(self.fraction).copied().collect();
+        let start = digits.iter().position(|digit| *digit != b'0');
+        let end = digits.iter().rposition(|digit| *digit != b'0');
+        let (Some(start), Some(end)) = (start, end) else { return Some("0".into()) };
+        // Where the point stands, counted from the first digit that is kept.
+        let point = self.whole.len() as i64 + self.exponent - start as i64;
+        if point.abs() > LONGEST {
+            return None;
+        }
+        let kept = digits[start..=end].iter().map(|digit| char::from(*digit));
+        let mut text = String::with_capacity(kept.len() + 3);
+        text.push_str(if self.negative { "-" } else { "" });
+        if point <= 0 {
+            text.push_str("0.");
+            text.extend(std::iter::repeat_n('0', point.unsigned_abs() as usize));
+        }
+        let count = kept.len() as i64;
+        for (n, digit) in (0..).zip(kept) {
+            if n == point && n > 0 {
+                text.push('.');
+            }
+            text.push(digit);
+        }
+        text.extend(std::iter::repeat_n('0', (point - count).max(0) as usize));
+        Some(text)
+    }
+
     /// The smallest scale, not negative, at which the number is whole, without its trailing zeros.
     pub fn scale(&self) -> i64 {
         let all = self.whole.iter().chain(self.fraction);
@@ -188,6 +218,27 @@ mod tests {
 
     fn at(text: &str, scale: i8) -> Option<i64> {
         Digits::parse(text)?.at_scale(scale)
+    }
+
+    #[test]
+    fn numbers_have_one_form() {
+        for (text, plain) in [
+            ("1.50", Some("1.5")),
+            ("0012", Some("12")),
+            ("-0.0", Some("0")),
+            ("+1e3", Some("1000")),
+            ("15E-1", Some("1.5")),
+            (".5", Some("0.5")),
+            ("-120", Some("-120")),
+            ("-1.2e2", Some("-120")),
+            ("1e-3", Some("0.001")),
+            ("100.001", Some("100.001")),
+            ("0.10", Some("0.1")),
+            ("0e999999999", Some("0")),
+            ("1e999999999", None),
+        ] {
+            assert_eq!(Digits::parse(text).unwrap().plain().as_deref(), plain, "{text}");
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
 use tokio::task::JoinHandle;
-use tokio_postgres::{Client, SimpleQueryMessage};
+use tokio_postgres::{Client, SimpleQueryMessage, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::failure;
@@ -87,6 +87,14 @@ impl Connection {
             _ => None,
         });
         Ok(rows.collect())
+    }
+
+    /// What a query would return: it is planned, not run.
+    pub(super) async fn prepare(&self, doing: &str, sql: &str) -> Result<Statement> {
+        self.begin().await?;
+        let statement = self.within(doing, self.client.prepare(sql)).await?;
+        self.done();
+        Ok(statement)
     }
 
     /// Comes before each statement: ends what was left of the last one.

@@ -10,6 +10,7 @@ use crate::dataset::database::relation::{self, literal, quoted};
 use crate::dataset::database::session::Described;
 use crate::error::{Error, ErrorKind, Result};
 use crate::project::model::{DatabaseRelation, System, TextOptions};
+use crate::project::nearest;
 use crate::sql::Hash;
 
 /// Ranges of pages are read without looking at the others from this version on.
@@ -37,7 +38,7 @@ pub(super) async fn describe(
         DatabaseRelation::Query(_) => "the query cannot be planned".to_string(),
     };
     let sql = format!("SELECT * FROM {from}");
-    let statement = connection.within(&doing, connection.client.prepare(&sql)).await;
+    let statement = connection.prepare(&doing, &sql).await;
     let statement = match (statement, relation) {
         (Err(error), DatabaseRelation::Table(parts)) if error.kind() == ErrorKind::NotFound => {
             return Err(near(connection, parts, error).await);
@@ -88,7 +89,9 @@ async fn facts(
 ) -> Result<()> {
     let probe = if version >= HASHES { "hashtextextended('tieout', 1)" } else { "NULL" };
     let names = |from_where: &str, order: &str| {
-        format!("(SELECT string_agg(a.attname, E'\\n' ORDER BY {order}) FROM {from_where})")
+        // Of rows of tables that inherit, a table promises nothing.
+        let promised = "(c.relkind <> 'r' OR NOT c.relhassubclass)";
+        format!("(SELECT json_agg(a.attname ORDER BY {order}) FROM {from_where} AND {promised})")
     };
     let key = names(
         "pg_index i, unnest(i.indkey) WITH ORDINALITY AS k(num, n), pg_attribute a \
@@ -117,7 +120,7 @@ async fn facts(
     }
     let number = |text: &Option<String>| text.as_deref().and_then(|text| text.parse::<u64>().ok());
     let listed = |text: &Option<String>| -> Vec<String> {
-        text.as_deref().map(|text| text.split('\n').map(str::to_string).collect()).unwrap_or_default()
+        text.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
     };
     // A table that was never analyzed says -1.
     described.estimated_rows = number(tuples).or(number(pages).map(|pages| pages * ROWS_A_PAGE));
@@ -139,23 +142,16 @@ async fn facts(
     Ok(())
 }
 
-/// The tables that are nearly called so.
+/// The error, with the table that is nearly called so.
 async fn near(connection: &Connection, parts: &[String], error: Error) -> Error {
-    let Some(name) = parts.last() else { return error };
-    let rollback = "ROLLBACK";
-    // The failed statement has ended the transaction; a new one may look into the catalog.
-    let sql = format!(
-        "{rollback}; SELECT n.nspname || '.' || c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
-         WHERE c.relkind IN ('r', 'v', 'm', 'p', 'f') AND lower(c.relname) = lower({}) LIMIT 3",
-        literal(name)
-    );
-    match connection.rows("the catalog cannot be read", &sql).await {
-        Ok(rows) if !rows.is_empty() => {
-            let names: Vec<String> = rows.into_iter().flatten().flatten().collect();
-            let (kind, message) = (error.kind(), error.message().to_string());
-            Error::new(kind, message).hint(format!("did you mean {}?", names.join(", or ")))
-        }
-        _ => error,
+    let sql = "SELECT n.nspname || '.' || c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+               WHERE c.relkind IN ('r', 'v', 'm', 'p', 'f') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' \
+               ORDER BY 1 LIMIT 10000";
+    let Ok(rows) = connection.rows("the catalog cannot be read", sql).await else { return error };
+    let names: Vec<String> = rows.into_iter().flatten().flatten().collect();
+    match nearest(&parts.join("."), names.iter().map(String::as_str)) {
+        Some(name) => Error::new(error.kind(), error.message()).hint(format!("did you mean {name}?")),
+        None => error,
     }
 }
 
