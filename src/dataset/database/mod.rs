@@ -13,6 +13,7 @@ mod pace;
 mod postgres;
 mod relation;
 mod session;
+mod sqlite;
 mod table;
 mod tls;
 
@@ -45,12 +46,13 @@ impl fmt::Debug for Databases {
 impl Databases {
     /// The session of a database; connects where it is the first to ask.
     async fn session(&self, from: &Database) -> Result<Arc<dyn Session>> {
-        let key = (from.system, from.location.clone());
+        let key = (from.system, place(from));
         let cell = self.sessions.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_default().clone();
         let connect = || async {
             match from.system {
                 System::Postgres => postgres::connect(from).await,
-                System::Mysql | System::Sqlite => {
+                System::Sqlite => sqlite::connect(from).await,
+                System::Mysql => {
                     Err(Error::new(ErrorKind::Internal, format!("{} cannot be opened", from.system.as_str())))
                 }
             }
@@ -65,5 +67,16 @@ impl Databases {
             sessions.drain().filter_map(|(_, cell)| cell.get().cloned()).collect()
         };
         futures::future::join_all(sessions.iter().map(|session| session.close())).await;
+    }
+}
+
+/// Where a database is, in one spelling: two sides that name one file by two paths are read in one snapshot.
+fn place(from: &Database) -> Secret {
+    match from.system {
+        System::Sqlite => match std::fs::canonicalize(from.location.expose()) {
+            Ok(path) => Secret::new(path.to_string_lossy()),
+            Err(_) => from.location.clone(),
+        },
+        System::Postgres | System::Mysql => from.location.clone(),
     }
 }
