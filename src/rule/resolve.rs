@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, TimeUnit};
 use datafusion::prelude::SessionContext;
 
-use crate::dataset::{ANY_NUMBER, TEXT_OF};
+use crate::dataset::{ANY_NUMBER, ANY_VALUE, TEXT_OF};
 use crate::error::{Error, ErrorKind, Result};
 use crate::project::model::{ColumnRule, Fragment, MatchRule, Settle, Tolerance};
 use crate::rule::columns::{self, Pairing};
@@ -26,6 +26,8 @@ enum Untyped {
     /// It is no text of another type, or the type is declared.
     No,
     Anything,
+    /// Anything but bytes.
+    Value,
     /// A number of any length, written in its only form.
     Number,
 }
@@ -199,8 +201,9 @@ impl Resolver<'_> {
         let both = match (s_text, t_text) {
             // Equal numbers are equal texts.
             (Untyped::Number, Untyped::Number) if tolerated => Some(ANY_NUMBER_TYPE),
-            (Untyped::Number, Untyped::Anything) | (Untyped::Anything, Untyped::Number) => Some(ANY_NUMBER_TYPE),
-            (Untyped::Anything, Untyped::Anything) if tolerated => Some(TOLERATED_TEXT),
+            (Untyped::Number, Untyped::Anything | Untyped::Value) => Some(ANY_NUMBER_TYPE),
+            (Untyped::Anything | Untyped::Value, Untyped::Number) => Some(ANY_NUMBER_TYPE),
+            (Untyped::Anything | Untyped::Value, Untyped::Anything | Untyped::Value) if tolerated => Some(TOLERATED_TEXT),
             _ => None,
         };
         if let Some(both) = both.clone() {
@@ -208,7 +211,9 @@ impl Resolver<'_> {
         }
         // Undeclared text is read as the other side's type.
         let as_other = |text, (other, of): (&Reading, Untyped)| match text {
-            Untyped::Anything | Untyped::Number if !is_text(other.own()) => readable(other.own()),
+            Untyped::Anything if !is_text(other.own()) => readable(other.own()),
+            // The digits of a number are no bytes.
+            Untyped::Value | Untyped::Number if !is_text(other.own()) => readable(other.own()).filter(|of| !is_bytes(of)),
             // Text that is only text says no number.
             Untyped::Number if of == Untyped::No => Some(ANY_NUMBER_TYPE),
             _ => None,
@@ -234,7 +239,8 @@ impl Resolver<'_> {
                 let stored = field.data_type().clone();
                 let declared = text.clone().flatten().filter(|declared| !is_text(declared));
                 let untyped = match text {
-                    Some(None) if is_any_number(field) => Untyped::Number,
+                    Some(None) if is_any(field, ANY_NUMBER) => Untyped::Number,
+                    Some(None) if is_any(field, ANY_VALUE) => Untyped::Value,
                     Some(None) => Untyped::Anything,
                     _ => Untyped::No,
                 };
@@ -368,8 +374,12 @@ pub fn text_of(field: &Field) -> Option<Option<DataType>> {
     field.metadata().get(TEXT_OF).map(|declared| declared.parse().ok())
 }
 
-fn is_any_number(field: &Field) -> bool {
-    field.metadata().get(TEXT_OF).is_some_and(|of| of == ANY_NUMBER)
+fn is_any(field: &Field, what: &str) -> bool {
+    field.metadata().get(TEXT_OF).is_some_and(|of| of == what)
+}
+
+fn is_bytes(data_type: &DataType) -> bool {
+    crate::rule::common::plain(data_type) == DataType::Binary
 }
 
 /// The type that text is read as beside `other`.

@@ -4,5 +4,6 @@ mod postgres;
 mod proxy;
 mod pushdown;
 mod servers;
+mod sqlite;
 mod tie;
 mod types;

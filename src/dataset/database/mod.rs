@@ -23,7 +23,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::OnceCell;
 
-use super::{ANY_NUMBER, TEXT_OF};
+use super::{ANY_NUMBER, ANY_VALUE, TEXT_OF};
 use crate::error::{Error, ErrorKind, Result};
 use crate::project::model::{Database, Secret, System};
 pub use checksum::{Grid, Request, SegmentBy, Segments, Sum};

@@ -98,7 +98,9 @@ impl Unfit {
             ),
             Unfit::BlobAsText(length) => (
                 format!("a cell is a BLOB of {length} bytes, where the column is read as text"),
-                format!("say what it is by a query: SELECT hex({column}) ..., or CAST({column} AS BLOB) AS {column} ..."),
+                format!(
+                    "say what it is by a query: SELECT hex({column}) ..., or CAST({column} AS BLOB) AS {column} ..."
+                ),
             ),
             Unfit::NotKept(expected) => (
                 format!("a cell is not {expected}, which SQLite should see to"),

@@ -13,6 +13,9 @@ use crate::project::nearest;
 /// What columns are qualified with: a name in double quotes that stands alone is a text to SQLite, where no column has it.
 const ALIAS: &str = "tieout";
 
+/// What SQLite says of a column of a view that comes from one of bytes, or from one without a type.
+const VIEW_OF_ANYTHING: &str = "BLOB";
+
 /// One column as the schema has it.
 struct Declared {
     name: String,
@@ -25,11 +28,7 @@ struct Declared {
     kept: bool,
 }
 
-pub(super) fn describe(
-    connection: &Connection,
-    relation: &DatabaseRelation,
-    text: &TextOptions,
-) -> Result<Described> {
+pub(super) fn describe(connection: &Connection, relation: &DatabaseRelation, text: &TextOptions) -> Result<Described> {
     let (from, declared, estimated_rows) = match relation {
         DatabaseRelation::Table(parts) => table(connection, parts)?,
         DatabaseRelation::Query(sql) => query(connection, relation, sql)?,
@@ -64,19 +63,23 @@ fn table(connection: &Connection, parts: &[String]) -> Result<Found> {
             return Err(Error::new(ErrorKind::NotFound, format!("{doing}: SQLite has no schemas")).hint(hint));
         }
     };
-    let sql = "SELECT name, type = 'table' AND NOT wr, strict FROM pragma_table_list \
-               WHERE schema = 'main' AND name = ?1 COLLATE NOCASE";
+    let sql = "SELECT name, type, wr, strict FROM pragma_table_list WHERE schema = 'main' AND name = ?1 COLLATE NOCASE";
     let found = connection
-        .query_row(sql, [name], |row| Ok((row.get::<_, String>(0)?, row.get::<_, bool>(1)?, row.get::<_, bool>(2)?)))
-        .optional();
-    let Some((name, has_rowid, strict)) = found.map_err(failed)? else { return Err(near(connection, name, &doing)) };
+        .query_row(sql, [name], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
+        .optional()
+        .map_err(failed)?;
+    let Some((name, kind, without_rowid, strict)): Option<(String, String, bool, bool)> = found else {
+        return Err(near(connection, name, &doing));
+    };
     let from = format!("main.{} AS {ALIAS}", quoted(System::Sqlite, &name));
     // Says what is wrong with a view.
     connection.prepare(&format!("SELECT * FROM {from}")).map_err(failed)?;
     let mut columns = declared(connection, &name, "main", strict).map_err(failed)?;
+    let unclear = if kind == "view" { VIEW_OF_ANYTHING } else { "" };
+    tell_bytes(connection, &from, &mut columns, unclear).map_err(failed)?;
     let indexed = "SELECT EXISTS (SELECT 1 FROM pragma_index_list(?1, 'main') WHERE origin = 'pk')";
     let mut key = columns.iter_mut().filter(|column| column.key > 0);
-    if let (Some(column), None, true) = (key.next(), key.next(), has_rowid)
+    if let (Some(column), None, false) = (key.next(), key.next(), without_rowid)
         && column.declared.eq_ignore_ascii_case("INTEGER")
         && !connection.query_row(indexed, [&name], |row| row.get::<_, bool>(0)).map_err(failed)?
     {
@@ -96,6 +99,18 @@ fn declared(connection: &Connection, name: &str, schema: &str, kept: bool) -> ru
         Ok(Declared { selected: name.clone(), name, declared: row.get(1)?, key: row.get(2)?, kept })
     })?;
     columns.collect()
+}
+
+/// Whether the columns that say `unclear` of themselves hold bytes, or anything. The first cell tells; if another one is of
+/// the other kind, it is found where it is read.
+fn tell_bytes(connection: &Connection, from: &str, columns: &mut [Declared], unclear: &str) -> rusqlite::Result<()> {
+    for column in columns.iter_mut().filter(|column| column.declared.eq_ignore_ascii_case(unclear)) {
+        let name = format!("{ALIAS}.{}", quoted(System::Sqlite, &column.selected));
+        let sql = format!("SELECT typeof({name}) = 'blob' FROM {from} WHERE {name} IS NOT NULL LIMIT 1");
+        let bytes = connection.query_row(&sql, [], |row| row.get::<_, bool>(0)).optional()?.unwrap_or(false);
+        column.declared = if bytes { "BLOB".to_string() } else { String::new() };
+    }
+    Ok(())
 }
 
 /// About how many rows, where `ANALYZE` has counted them. An index of some of the rows counts those alone.
@@ -142,19 +157,23 @@ fn query(connection: &Connection, relation: &DatabaseRelation, sql: &str) -> Res
         }
         statement.column_names().into_iter().map(str::to_string).collect()
     };
+    // A view is of one SELECT and of nothing else.
+    let types = types_of(connection, sql).map_err(failed)?;
     let from = relation::from(System::Sqlite, relation);
     // What the columns are called from outside: SQLite tells apart those of one name.
     let selected: Vec<String> = {
         let statement = connection.prepare(&format!("SELECT * FROM {from}")).map_err(failed)?;
         statement.column_names().into_iter().map(str::to_string).collect()
     };
-    let types = types_of(connection, sql).map_err(failed)?;
     if names.len() != selected.len() || names.len() != types.len() {
         return refused("it is not a SELECT", "write one SELECT");
     }
     let columns = names.into_iter().zip(selected).zip(types);
-    let columns = columns.map(|((name, selected), declared)| Declared { name, selected, declared, key: 0, kept: false });
-    Ok((from, columns.collect(), None))
+    let columns =
+        columns.map(|((name, selected), declared)| Declared { name, selected, declared, key: 0, kept: false });
+    let mut columns: Vec<Declared> = columns.collect();
+    tell_bytes(connection, &from, &mut columns, VIEW_OF_ANYTHING).map_err(failed)?;
+    Ok((from, columns, None))
 }
 
 /// The declared types of a query's columns, empty where an expression has none: those of a view of it, in the schema for

@@ -19,9 +19,10 @@ pub(super) fn error(doing: &str, failure: Failure) -> Error {
         ErrorCode::NotADatabase => {
             (ErrorKind::Data, "check the path; a file that is encrypted must be decrypted first")
         }
-        ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => {
-            (ErrorKind::Unavailable, "another process is writing: try again when it has ended, or read a copy of the file")
-        }
+        ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => (
+            ErrorKind::Unavailable,
+            "another process is writing: try again when it has ended, or read a copy of the file",
+        ),
         ErrorCode::DatabaseCorrupt => {
             (ErrorKind::Data, "the file is damaged: `PRAGMA integrity_check` says where; restore it from a backup")
         }

@@ -33,7 +33,8 @@ struct Stamp {
 impl DatabaseFile {
     pub(super) fn open(path: PathBuf) -> Result<Self> {
         let metadata = path.metadata().map_err(|error| refused(&path, error))?;
-        let error = |kind, what: &str, hint: &str| Err(Error::new(kind, format!("{} {what}", path.display())).hint(hint));
+        let error =
+            |kind, what: &str, hint: &str| Err(Error::new(kind, format!("{} {what}", path.display())).hint(hint));
         if metadata.is_dir() {
             return error(ErrorKind::Data, "is a folder, not a SQLite database", "name the file in it");
         }

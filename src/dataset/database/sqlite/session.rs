@@ -157,7 +157,8 @@ impl SqliteSession {
 /// A thread for what blocks.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     let ended = tokio::task::spawn_blocking(work).await;
-    ended.map_err(|error| Error::new(ErrorKind::Internal, "a thread that read from SQLite ended early").source(error))?
+    ended
+        .map_err(|error| Error::new(ErrorKind::Internal, "a thread that read from SQLite ended early").source(error))?
 }
 
 /// Sends the rows of a statement until it ends, or nobody takes them.

@@ -42,7 +42,8 @@ impl Snapshot {
             begun => (begun.map_err(|failure| cannot_open(file, failure))?, false),
         };
         let Some(connections) = connections else {
-            let message = format!("{} is written to all the time: no two readings of it are the same", file.path.display());
+            let message =
+                format!("{} is written to all the time: no two readings of it are the same", file.path.display());
             return Err(Error::new(ErrorKind::Unavailable, message).hint("try again later, or read a copy of the file"));
         };
         let schema: i64 = connections
