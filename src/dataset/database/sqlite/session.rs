@@ -253,3 +253,95 @@ impl Session for SqliteSession {
         self.pool.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use datafusion::arrow::datatypes::{DataType, Field, Schema};
+
+    use super::*;
+    use crate::dataset::database::column::{Column, Kind};
+
+    /// Counts without an end.
+    const ENDLESS: &str = "WITH RECURSIVE k(id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM k) SELECT id FROM k";
+
+    async fn session(dir: &tempfile::TempDir, timeout: Duration) -> SqliteSession {
+        let path = dir.path().join("t.db");
+        Connection::open(&path)
+            .unwrap()
+            .execute_batch("CREATE TABLE IF NOT EXISTS t (id INTEGER PRIMARY KEY)")
+            .unwrap();
+        let limits = SourceLimits { statement_timeout: timeout, ..SourceLimits::default() };
+        SqliteSession::open(path, limits).await.unwrap()
+    }
+
+    fn scan(sql: &str) -> Scan {
+        Scan {
+            sql: sql.to_string(),
+            columns: vec![Column::new("id", "id".into(), Kind::Int64, "INTEGER")],
+            schema: Arc::new(Schema::new(vec![Field::new("id", DataType::Int64, true)])),
+            batch_rows: 100,
+            progress: Arc::default(),
+        }
+    }
+
+    /// All connections have come back.
+    async fn all_idle(session: &SqliteSession) -> bool {
+        for _ in 0..500 {
+            if session.pool.idle.lock().unwrap().len() == READERS {
+                return true;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        false
+    }
+
+    #[tokio::test]
+    async fn a_statement_ends_when_its_time_is_over() {
+        let dir = tempfile::tempdir().unwrap();
+        let session = session(&dir, Duration::from_millis(200)).await;
+        let (sender, _rows) = mpsc::channel(1);
+        let error = session.read(scan(&format!("SELECT count(*) FROM ({ENDLESS})")), &sender).await.unwrap_err();
+        assert!(error.message().ends_with("gave no rows for 0.2 seconds"), "{error}");
+        assert!(session.rows(&format!("SELECT max(id) FROM ({ENDLESS})")).await.is_err());
+        assert!(all_idle(&session).await);
+        assert_eq!(session.rows("SELECT 1, NULL, x'ff', 0.1").await.unwrap()[0].len(), 4);
+    }
+
+    #[tokio::test]
+    async fn a_statement_ends_when_nobody_listens() {
+        let dir = tempfile::tempdir().unwrap();
+        let session = session(&dir, Duration::from_secs(60)).await;
+        let (sender, mut rows) = mpsc::channel(1);
+        {
+            let reading = session.read(scan(ENDLESS), &sender);
+            tokio::pin!(reading);
+            tokio::select! {
+                _ = &mut reading => panic!("it has no end"),
+                batch = rows.recv() => assert_eq!(batch.unwrap().unwrap().num_rows(), 100),
+            }
+        }
+        assert!(all_idle(&session).await);
+        drop(rows);
+        session.read(scan(ENDLESS), &sender).await.unwrap();
+        assert!(all_idle(&session).await);
+    }
+
+    #[tokio::test]
+    async fn what_is_committed_later_is_not_seen() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("t.db");
+        let writer = Connection::open(&path).unwrap();
+        writer.execute_batch("PRAGMA journal_mode = WAL; CREATE TABLE t (id INTEGER PRIMARY KEY)").unwrap();
+        let session = session(&dir, Duration::from_secs(60)).await;
+        writer.execute_batch("INSERT INTO t VALUES (1)").unwrap();
+        for _ in 0..READERS {
+            let counted = session.rows("SELECT count(*) FROM t").await.unwrap();
+            assert_eq!(counted, [[Some("0".to_string())]]);
+            // Each connection in turn.
+            session.pool.idle.lock().unwrap().rotate_left(1);
+        }
+        drop(session);
+        let later = SqliteSession::open(path, SourceLimits::default()).await.unwrap();
+        assert_eq!(later.rows("SELECT count(*) FROM t").await.unwrap(), [[Some("1".to_string())]]);
+    }
+}
