@@ -78,11 +78,13 @@ pub struct Normal {
     pub trim: bool,
     pub ignore_case: bool,
     pub nfc: bool,
+    /// As the value that the JSON in it says.
+    pub json: bool,
 }
 
 impl Normal {
     pub fn any(self) -> bool {
-        self.trim || self.ignore_case || self.nfc
+        self.trim || self.ignore_case || self.nfc || self.json
     }
 }
 

@@ -278,9 +278,12 @@ impl Resolver<'_> {
                 }
             })?;
         }
+        if options.json && !(is_text(&common.data_type) && !common.by_value || common.data_type == DataType::Null) {
+            return Err(not_json(name, &options, &read));
+        }
         let text = is_text(&common.data_type) || read.source.text_as.is_some() || read.target.text_as.is_some();
         let normal = if text {
-            Normal { trim: options.trim, ignore_case: options.ignore_case, nfc: options.nfc }
+            Normal { trim: options.trim, ignore_case: options.ignore_case, nfc: options.nfc, json: options.json }
         } else {
             Normal::default()
         };
@@ -415,6 +418,19 @@ fn zoned_against_zoneless(name: &str, read: &BySide<Reading>) -> Error {
     )
     .context("side", side.as_str())
     .hint(format!("say what the {side} means: `columns: {{{name}: {{timezone: Europe/Berlin}}}}` (--timezone {name}=Europe/Berlin)"))
+}
+
+fn not_json(name: &str, options: &ColumnRule, read: &BySide<Reading>) -> Error {
+    let (source, target) = (show(read.source.own()), show(read.target.own()));
+    let error = Error::new(
+        ErrorKind::Schema,
+        format!("`{name}` is {source} in source and {target} in target: only text is compared as JSON"),
+    );
+    let error = error.hint("remove `json`, or make it text by `source:` or `target:`");
+    match &options.location {
+        Some(location) => error.at(location.clone()),
+        None => error,
+    }
 }
 
 fn incomparable_key(name: &str, types: &BySide<String>) -> Error {

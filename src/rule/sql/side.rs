@@ -315,6 +315,10 @@ fn normalised(mut sql: String, column: &ColumnPlan, dialect: Dialect) -> String 
             Dialect::Portable => format!("nfc_normalize({sql})"),
         };
     }
+    if column.normal.json {
+        // `compile` refuses it in plain SQL.
+        sql = format!("json_value({sql})");
+    }
     sql
 }
 
