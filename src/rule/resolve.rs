@@ -203,7 +203,9 @@ impl Resolver<'_> {
             (Untyped::Number, Untyped::Number) if tolerated => Some(ANY_NUMBER_TYPE),
             (Untyped::Number, Untyped::Anything | Untyped::Value) => Some(ANY_NUMBER_TYPE),
             (Untyped::Anything | Untyped::Value, Untyped::Number) => Some(ANY_NUMBER_TYPE),
-            (Untyped::Anything | Untyped::Value, Untyped::Anything | Untyped::Value) if tolerated => Some(TOLERATED_TEXT),
+            (Untyped::Anything | Untyped::Value, Untyped::Anything | Untyped::Value) if tolerated => {
+                Some(TOLERATED_TEXT)
+            }
             _ => None,
         };
         if let Some(both) = both.clone() {
@@ -213,7 +215,9 @@ impl Resolver<'_> {
         let as_other = |text, (other, of): (&Reading, Untyped)| match text {
             Untyped::Anything if !is_text(other.own()) => readable(other.own()),
             // The digits of a number are no bytes.
-            Untyped::Value | Untyped::Number if !is_text(other.own()) => readable(other.own()).filter(|of| !is_bytes(of)),
+            Untyped::Value | Untyped::Number if !is_text(other.own()) => {
+                readable(other.own()).filter(|of| !is_bytes(of))
+            }
             // Text that is only text says no number.
             Untyped::Number if of == Untyped::No => Some(ANY_NUMBER_TYPE),
             _ => None,
