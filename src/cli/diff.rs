@@ -78,6 +78,9 @@ struct RuleArgs {
     /// Text columns to compare in Unicode's form NFC
     #[arg(long, value_name = "COLUMNS", action = ArgAction::Append)]
     nfc: Vec<String>,
+    /// Text columns to compare as JSON, by value: keys in any order, 1.0 as 1
+    #[arg(long, value_name = "COLUMNS", action = ArgAction::Append)]
+    json: Vec<String>,
     /// Only rows for which this SQL holds, on both sides, in the source's names
     #[arg(long = "where", value_name = "SQL")]
     filter: Option<String>,
@@ -190,11 +193,12 @@ impl RuleArgs {
 
     fn columns(&self) -> Result<BTreeMap<String, ColumnRule>> {
         let mut columns: BTreeMap<String, ColumnRule> = BTreeMap::new();
-        let switches: [(_, _, fn(&mut ColumnRule)); 4] = [
+        let switches: [(_, _, fn(&mut ColumnRule)); 5] = [
             ("--ignore", &self.ignore, |column| column.ignore = true),
             ("--trim", &self.trim, |column| column.trim = true),
             ("--ignore-case", &self.ignore_case, |column| column.ignore_case = true),
             ("--nfc", &self.nfc, |column| column.nfc = true),
+            ("--json", &self.json, |column| column.json = true),
         ];
         for (name, texts, set) in switches {
             for column in list(name, texts)? {
@@ -290,8 +294,12 @@ fn coherent(rule: &MatchRule) -> Result<()> {
     for (name, column) in &rule.columns {
         let in_key = rule.key.contains(name);
         let compared = in_key || rule.only.as_ref().is_none_or(|only| only.contains(name));
-        let asks =
-            column.tolerance.is_some() || column.trim || column.ignore_case || column.nfc || column.timezone.is_some();
+        let text = column.trim || column.ignore_case || column.nfc || column.json;
+        let asks = text || column.tolerance.is_some() || column.timezone.is_some();
+        if column.json && (column.ignore_case || column.nfc) {
+            let message = format!("`{name}` is compared as JSON, by value: --ignore-case and --nfc are for text");
+            return Err(usage("--json", message).hint("leave out one of them"));
+        }
         if column.tolerance.is_some() && rule.key.is_empty() {
             let error =
                 usage("--tolerance", format!("a tolerance for `{name}` needs a key: it pairs the rows to compare"));
@@ -385,6 +393,7 @@ mod tests {
     #[case(&["--columns", "x", "--trim", "y"], "`y` is not compared, but a flag says how to compare it")]
     #[case(&["--timezone", "x=Mars/Base"], "there is no time zone `Mars/Base`")]
     #[case(&["--map", "a=x,b=x"], "`x` is named twice")]
+    #[case(&["--json", "x", "--nfc", "x"], "`x` is compared as JSON, by value: --ignore-case and --nfc are for text")]
     #[case(&["--where", " "], "the condition is empty")]
     fn contradictions(#[case] flags: &[&str], #[case] message: &str) {
         let error = rule(flags).expect_err("a contradiction");

@@ -56,6 +56,10 @@ pub const TEXT_OF: &str = "tieout.text_of";
 /// Value of [`TEXT_OF`] for numbers of any length that no type declares, each written in only one way.
 pub const ANY_NUMBER: &str = "number";
 
+/// Value of [`TEXT_OF`] for what a database tells apart though it has one text, such as the number 12 and the bytes that are
+/// written so in hexadecimal digits.
+pub const ANY_VALUE: &str = "value";
+
 /// A dataset, opened: what plans read, and what exactly was pinned.
 #[derive(Debug, Clone)]
 pub struct Opened {

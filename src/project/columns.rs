@@ -44,6 +44,7 @@ fn column(scope: &Scope, name: &Text, raw: &RawColumn) -> Result<ColumnRule> {
         trim: source.flag(&raw.trim),
         ignore_case: source.flag(&raw.ignore_case),
         nfc: source.flag(&raw.nfc),
+        json: source.flag(&raw.json),
         timezone: raw.timezone.0.as_ref().map(|text| source.parsed(text, parse_timezone)).transpose()?,
         ignore: source.flag(&raw.ignore),
         location: source.at(name),
@@ -74,6 +75,10 @@ fn check(
             return wrong(&tolerance.0, message, "key columns are compared exactly; remove the tolerance");
         }
     }
+    if column.json && (column.ignore_case || column.nfc) {
+        let message = format!("`{column_name}` is compared as JSON, by value: `ignore_case` and `nfc` are for text");
+        return wrong(name, message, "remove `json`, or the other options");
+    }
     if !column.ignore {
         return Ok(());
     }
@@ -87,7 +92,7 @@ fn check(
     if only.is_some_and(is) {
         return wrong(name, format!("`{column_name}` stands in `only`, and is ignored"), "remove one of the two");
     }
-    let formatted = column.trim || column.ignore_case || column.nfc || column.timezone.is_some();
+    let formatted = column.trim || column.ignore_case || column.nfc || column.json || column.timezone.is_some();
     match column.tolerance.is_some() || formatted {
         true => wrong(
             name,

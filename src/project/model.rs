@@ -250,6 +250,8 @@ pub struct ColumnRule {
     pub trim: bool,
     pub ignore_case: bool,
     pub nfc: bool,
+    /// Compare text as JSON, by value. Not together with `ignore_case` and `nfc`.
+    pub json: bool,
     /// What a zoneless time of this column means: an IANA zone or an offset.
     pub timezone: Option<String>,
     pub ignore: bool,

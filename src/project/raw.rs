@@ -209,6 +209,8 @@ pub(crate) struct RawColumn {
     pub ignore_case: Given<Flag>,
     /// Compare in Unicode normal form C.
     pub nfc: Given<Flag>,
+    /// Compare text as JSON, by value: keys in any order, 1.0 as 1.
+    pub json: Given<Flag>,
     /// What a zoneless time means: Europe/Berlin, or an offset such as +02:00.
     pub timezone: Given<Text>,
     /// Do not compare this column.

@@ -504,10 +504,13 @@ fn the_schema_knows_what_the_loader_reads() {
     let keys =
         |of: &serde_json::Value| -> Vec<String> { of["properties"].as_object().unwrap().keys().cloned().collect() };
     assert_eq!(keys(&schema), ["cache", "datasets", "output", "params", "rules"]);
-    assert_eq!(keys(&definitions["Dataset"]), ["arrow", "csv", "ndjson", "parquet", "sql"]);
+    assert_eq!(
+        keys(&definitions["Dataset"]),
+        ["arrow", "csv", "mysql", "ndjson", "parquet", "postgres", "sql", "sqlite"]
+    );
     assert_eq!(
         keys(&definitions["Column"]),
-        ["ignore", "ignore_case", "nfc", "source", "target", "timezone", "tolerance", "trim"]
+        ["ignore", "ignore_case", "json", "nfc", "source", "target", "timezone", "tolerance", "trim"]
     );
     assert_eq!(keys(&definitions["Settle"]), ["column", "for"]);
     assert_eq!(schema["additionalProperties"], false);

@@ -80,11 +80,13 @@ pub struct Normal {
     pub nfc: bool,
     /// Numbers of any length are brought to the only form in which they are written.
     pub number: bool,
+    /// As the value that the JSON in it says.
+    pub json: bool,
 }
 
 impl Normal {
     pub fn any(self) -> bool {
-        self.trim || self.ignore_case || self.nfc || self.number
+        self.trim || self.ignore_case || self.nfc || self.json || self.number
     }
 }
 

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, TimeUnit};
 use datafusion::prelude::SessionContext;
 
-use crate::dataset::{ANY_NUMBER, TEXT_OF};
+use crate::dataset::{ANY_NUMBER, ANY_VALUE, TEXT_OF};
 use crate::error::{Error, ErrorKind, Result};
 use crate::project::model::{ColumnRule, Fragment, MatchRule, Settle, Tolerance};
 use crate::rule::columns::{self, Pairing};
@@ -26,6 +26,8 @@ enum Untyped {
     /// It is no text of another type, or the type is declared.
     No,
     Anything,
+    /// Anything but bytes.
+    Value,
     /// A number of any length, written in its only form.
     Number,
 }
@@ -198,7 +200,9 @@ impl Resolver<'_> {
         let tolerated = matches!(options.tolerance, Some(Tolerance::Absolute(_) | Tolerance::Relative(_)));
         let both = match (s_text, t_text) {
             (Untyped::No, _) | (_, Untyped::No) => None,
-            (Untyped::Anything, Untyped::Anything) => tolerated.then_some(TOLERATED_TEXT),
+            (Untyped::Anything | Untyped::Value, Untyped::Anything | Untyped::Value) => {
+                tolerated.then_some(TOLERATED_TEXT)
+            }
             _ => tolerated.then_some(ANY_NUMBER_TYPE),
         };
         if let Some(both) = both.clone() {
@@ -206,7 +210,11 @@ impl Resolver<'_> {
         }
         // Undeclared text is read as the other side's type.
         let as_other = |text, (other, of): (&Reading, Untyped)| match text {
-            Untyped::Anything | Untyped::Number if !is_text(other.own()) => readable(other.own()),
+            Untyped::Anything if !is_text(other.own()) => readable(other.own()),
+            // The digits of a number are no bytes.
+            Untyped::Value | Untyped::Number if !is_text(other.own()) => {
+                readable(other.own()).filter(|of| !is_bytes(of))
+            }
             // Text that is only text says no number.
             Untyped::Number if of == Untyped::No => Some(ANY_NUMBER_TYPE),
             _ => None,
@@ -214,7 +222,8 @@ impl Resolver<'_> {
         if both.is_none() {
             // Numbers of any length are compared as text, each in the only form in which it is written.
             let texts = s_text != Untyped::No && t_text != Untyped::No;
-            (s.number, t.number) = (texts && s_text != t_text, texts && s_text != t_text);
+            let number = texts && (s_text == Untyped::Number) != (t_text == Untyped::Number);
+            (s.number, t.number) = (number, number);
             let (source, target) = (as_other(s_text, (&t, t_text)), as_other(t_text, (&s, s_text)));
             (s.text_as, t.text_as) = (source.or(s.text_as), target.or(t.text_as));
         }
@@ -235,7 +244,8 @@ impl Resolver<'_> {
                 let stored = field.data_type().clone();
                 let declared = text.clone().flatten().filter(|declared| !is_text(declared));
                 let untyped = match text {
-                    Some(None) if is_any_number(field) => Untyped::Number,
+                    Some(None) if is_any(field, ANY_NUMBER) => Untyped::Number,
+                    Some(None) if is_any(field, ANY_VALUE) => Untyped::Value,
                     Some(None) => Untyped::Anything,
                     _ => Untyped::No,
                 };
@@ -273,10 +283,14 @@ impl Resolver<'_> {
                 }
             })?;
         }
+        if options.json && !(is_text(&common.data_type) && !common.by_value || common.data_type == DataType::Null) {
+            return Err(not_json(name, &options, &read));
+        }
         let text = is_text(&common.data_type) || read.source.text_as.is_some() || read.target.text_as.is_some();
         let normal = if text {
             let number = read.source.number && read.target.number;
-            Normal { trim: options.trim, ignore_case: options.ignore_case, nfc: options.nfc, number }
+            let ColumnRule { trim, ignore_case, nfc, json, .. } = options;
+            Normal { trim, ignore_case, nfc, json, number }
         } else {
             Normal::default()
         };
@@ -370,8 +384,12 @@ pub fn text_of(field: &Field) -> Option<Option<DataType>> {
     field.metadata().get(TEXT_OF).map(|declared| declared.parse().ok())
 }
 
-fn is_any_number(field: &Field) -> bool {
-    field.metadata().get(TEXT_OF).is_some_and(|of| of == ANY_NUMBER)
+fn is_any(field: &Field, what: &str) -> bool {
+    field.metadata().get(TEXT_OF).is_some_and(|of| of == what)
+}
+
+fn is_bytes(data_type: &DataType) -> bool {
+    crate::rule::common::plain(data_type) == DataType::Binary
 }
 
 /// The type that text is read as beside `other`.
@@ -407,6 +425,19 @@ fn zoned_against_zoneless(name: &str, read: &BySide<Reading>) -> Error {
     )
     .context("side", side.as_str())
     .hint(format!("say what the {side} means: `columns: {{{name}: {{timezone: Europe/Berlin}}}}` (--timezone {name}=Europe/Berlin)"))
+}
+
+fn not_json(name: &str, options: &ColumnRule, read: &BySide<Reading>) -> Error {
+    let (source, target) = (show(read.source.own()), show(read.target.own()));
+    let error = Error::new(
+        ErrorKind::Schema,
+        format!("`{name}` is {source} in source and {target} in target: only text is compared as JSON"),
+    );
+    let error = error.hint("remove `json`, or make it text by `source:` or `target:`");
+    match &options.location {
+        Some(location) => error.at(location.clone()),
+        None => error,
+    }
 }
 
 fn incomparable_key(name: &str, types: &BySide<String>) -> Error {

@@ -4,7 +4,7 @@ use chrono::Utc;
 
 use crate::engine::Engine;
 use crate::engine::catalog::table_name;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::project::model::Project;
 use crate::rule::plan::MatchPlan;
 use crate::rule::resolve::text_of;
@@ -22,6 +22,11 @@ pub async fn compile(project: &Project, rule: &str, portable: bool, options: &Ru
         Plan::Match(plan) => plan,
         Plan::Sql(sql) => return Ok(format!("{}\n", sql.query.sql.trim_end())),
     };
+    if let (true, Some(column)) = (portable, plan.key.iter().chain(&plan.values).find(|column| column.normal.json)) {
+        let message = format!("`{}` is compared as JSON, by value, for which plain SQL has no words", column.name);
+        let error = Error::new(ErrorKind::Config, message);
+        return Err(of_rule(error.hint("leave out --portable, or `json` of the column"), rule));
+    }
     let mut comments = vec![format!("rule {}: every row is a divergence", rule.name)];
     if let (true, Some(datasets)) = (portable, planned.datasets) {
         comments.extend(tables(&engine, datasets).await?);

@@ -7,6 +7,7 @@ mod digest;
 mod encode;
 mod function;
 mod internal;
+mod json;
 mod normal;
 mod row_digest;
 mod segment;

@@ -1,5 +1,5 @@
 //! Spellings that a rule may declare equal: white space around (`trim_unicode`), case (`lower_unicode`), composition
-//! (`nfc`); and forms in which SQL's own `=` means what tieout means: `plain_float`, `canonical_value`.
+//! (`nfc`), JSON's (`json_value`); and forms in which SQL's own `=` means what tieout means: `plain_float`, `canonical_value`.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -26,6 +26,8 @@ pub(super) fn functions() -> Vec<ScalarUDF> {
         Function::new("nfc", 1..=1, text_type, |call| rewrite(call, nfc)).build(),
         // The only form of a number; what is none stays as it is.
         Function::new("plain_number", 1..=1, text_type, |call| rewrite(call, number)).build(),
+        // One text for all JSON of one value.
+        Function::new("json_value", 1..=1, text_type, |call| rewrite(call, super::json::canonical)).build(),
         // One NaN, one zero.
         Function::new("plain_float", 1..=1, float_type, plain_float).build(),
         // The canonical encoding, so that nested values can be compared.
@@ -36,9 +38,10 @@ pub(super) fn functions() -> Vec<ScalarUDF> {
 fn text_type(planned: &Planned) -> Result<DataType> {
     match plain_type(planned.data_type(0)) {
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::Null => Ok(DataType::Utf8View),
-        other => {
-            Err(Error::new(ErrorKind::Schema, format!("`trim`, `ignore_case` and `nfc` are for text, not {other}")))
-        }
+        other => Err(Error::new(
+            ErrorKind::Schema,
+            format!("`trim`, `ignore_case`, `nfc` and `json` are for text, not {other}"),
+        )),
     }
 }
 

@@ -5,5 +5,6 @@ mod postgres;
 mod proxy;
 mod pushdown;
 mod servers;
+mod sqlite;
 mod tie;
 mod types;

@@ -4,7 +4,10 @@ use serde_json::Value;
 
 pub fn tables(schema: &Value) -> String {
     let mut out = table("The file", schema);
-    let order = ["Dataset", "Files", "Csv", "Ndjson", "Rule", "Column", "Settle", "Allow", "Param"];
+    let order = [
+        "Dataset", "Files", "Csv", "Ndjson", "Database", "Sqlite", "Limits", "Rule", "Column", "Settle", "Allow",
+        "Param",
+    ];
     let defs = schema["$defs"].as_object().unwrap();
     let known = |name: &str| order.contains(&name);
     assert!(defs.keys().all(|name| known(name)), "the schema has new objects: {:?}", defs.keys());

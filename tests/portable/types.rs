@@ -111,6 +111,23 @@ fn text_as_asked() {
 }
 
 #[test]
+fn json_by_value_has_no_plain_words() {
+    let peer = Peer::new().csv("s", "id,v\n1,{}\n").csv("t", "id,v\n1,{ }\n");
+    let rule = "{source: s, target: t, key: [id], columns: {v: {json: true}}}";
+    let datasets = "datasets: {s: {csv: s.csv}, t: {csv: t.csv}}";
+    peer.tieout.file("tieout.yaml", &format!("{datasets}\nrules: {{r: {rule}}}\n"));
+    peer.tieout.run(["run", "r"]).exits(0);
+    assert!(peer.tieout.run(["compile", "r"]).exits(0).stdout.contains("json_value("));
+    let refused = peer.tieout.run(["compile", "r", "--portable"]).exits(2);
+    assert!(
+        refused.stderr.contains("`v` is compared as JSON, by value, for which plain SQL has no words"),
+        "{}",
+        refused.stderr
+    );
+    assert!(refused.stderr.contains("leave out --portable, or `json` of the column"), "{}", refused.stderr);
+}
+
+#[test]
 fn nested_values() {
     let peer = Peer::new()
         .parquet(

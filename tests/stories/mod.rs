@@ -51,6 +51,7 @@ chapters! {
     folders
     incomparable
     integers
+    json
     keys
     names
     nested

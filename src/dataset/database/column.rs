@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, TimeUnit};
 
-use super::{ANY_NUMBER, TEXT_OF};
+use super::{ANY_NUMBER, ANY_VALUE, TEXT_OF};
 
 /// One column of a relation.
 #[derive(Debug, Clone)]
@@ -93,7 +93,7 @@ impl Column {
 
     /// Text that stands for something of another type; None: of the other side's type.
     pub(super) fn text_of(name: &str, select: String, declared: Option<&DataType>, native: &str) -> Self {
-        let declared = declared.map(ToString::to_string).unwrap_or_default();
+        let declared = declared.map_or_else(|| ANY_VALUE.to_string(), ToString::to_string);
         let field = Field::new(name, DataType::Utf8, true).with_metadata(text_of(&declared));
         Self { name: name.to_string(), select, kind: Kind::Text, field: Arc::new(field), native: native.to_string() }
     }

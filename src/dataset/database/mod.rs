@@ -13,6 +13,7 @@ mod pace;
 mod postgres;
 mod relation;
 mod session;
+mod sqlite;
 mod table;
 mod tls;
 
@@ -22,7 +23,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::OnceCell;
 
-use super::{ANY_NUMBER, TEXT_OF};
+use super::{ANY_NUMBER, ANY_VALUE, TEXT_OF};
 use crate::error::{Error, ErrorKind, Result};
 use crate::project::model::{Database, Secret, System};
 pub use checksum::{Grid, Request, SegmentBy, Segments, Sum};
@@ -47,7 +48,7 @@ impl fmt::Debug for Databases {
 impl Databases {
     /// The session of a database; connects where it is the first to ask.
     async fn session(&self, from: &Database) -> Result<Arc<dyn Session>> {
-        let key = (from.system, from.location.clone());
+        let key = (from.system, place(from));
         let cell = self.sessions.lock().unwrap_or_else(PoisonError::into_inner).entry(key.clone()).or_default().clone();
         let already = self.away.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
         if let Some(message) = already {
@@ -56,7 +57,8 @@ impl Databases {
         let connect = || async {
             match from.system {
                 System::Postgres => postgres::connect(from).await,
-                System::Mysql | System::Sqlite => {
+                System::Sqlite => sqlite::connect(from).await,
+                System::Mysql => {
                     Err(Error::new(ErrorKind::Internal, format!("{} cannot be opened", from.system.as_str())))
                 }
             }
@@ -72,14 +74,14 @@ impl Databases {
 
     /// A session that is lost: who asks next connects anew.
     pub fn forget(&self, from: &Database) {
-        let key = (from.system, from.location.clone());
+        let key = (from.system, place(from));
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
     }
 
     /// A database that keeps failing is not asked again in this run.
     pub fn give_up(&self, from: &Database, message: &str) {
         self.forget(from);
-        let key = (from.system, from.location.clone());
+        let key = (from.system, place(from));
         self.away.lock().unwrap_or_else(PoisonError::into_inner).insert(key, message.to_string());
     }
 
@@ -90,5 +92,16 @@ impl Databases {
             sessions.drain().filter_map(|(_, cell)| cell.get().cloned()).collect()
         };
         futures::future::join_all(sessions.iter().map(|session| session.close())).await;
+    }
+}
+
+/// Where a database is, in one spelling: two sides that name one file by two paths are read in one snapshot.
+fn place(from: &Database) -> Secret {
+    match from.system {
+        System::Sqlite => match std::fs::canonicalize(from.location.expose()) {
+            Ok(path) => Secret::new(path.to_string_lossy()),
+            Err(_) => from.location.clone(),
+        },
+        System::Postgres | System::Mysql => from.location.clone(),
     }
 }

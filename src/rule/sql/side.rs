@@ -318,6 +318,10 @@ fn normalised(mut sql: String, column: &ColumnPlan, dialect: Dialect) -> String 
     if column.normal.number && dialect == Dialect::Engine {
         sql = format!("plain_number({sql})");
     }
+    if column.normal.json {
+        // `compile` refuses it in plain SQL.
+        sql = format!("json_value({sql})");
+    }
     sql
 }
 

@@ -1,0 +1,109 @@
+//! Connections that all read the same state of a file.
+//!
+//! A connection in a read transaction keeps the state that it saw first: in WAL mode by its place in the log, otherwise
+//! by a lock that lets nobody commit. That several of them see the same one is told by a further connection, which is in no
+//! transaction: SQLite's `data_version` of it changes with every commit of anybody else. If it is the same before the first
+//! of them began and after the last did, nobody has committed in between; if not, they begin anew.
+//!
+//! (Statements on a single connection would need no such proof, but could not be read at the same time.)
+
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::failure;
+use super::file::DatabaseFile;
+use crate::error::{Error, ErrorKind, Result};
+
+/// Statements that can be read at the same time: each side of a rule, and the tables of views over several of them. A
+/// connection that has nothing to do costs next to nothing.
+pub(super) const READERS: usize = 16;
+/// How long others may keep the file locked, or commit all the time.
+const PATIENCE: Duration = Duration::from_secs(5);
+const PAUSE: Duration = Duration::from_millis(10);
+
+pub(super) struct Snapshot {
+    pub connections: Vec<Connection>,
+    /// For the run's record.
+    pub version: String,
+    /// Read without any lock; see [`DatabaseFile::check_unchanged`].
+    pub immutable: bool,
+}
+
+impl Snapshot {
+    pub(super) fn take(file: &mut DatabaseFile) -> Result<Self> {
+        let (connections, immutable) = match Self::begin(file, false) {
+            // In WAL mode SQLite needs to make files in the folder. Where it may not, and there is no log of what is not in
+            // the file yet, the file is all there is.
+            Err(failure) if file.wal_mode && file.wal_size() == 0 && failure::needs_folder(&failure) => {
+                let again = Self::begin(file, true).map_err(|failure| cannot_open(file, failure))?;
+                (again, true)
+            }
+            begun => (begun.map_err(|failure| cannot_open(file, failure))?, false),
+        };
+        let Some(connections) = connections else {
+            let message =
+                format!("{} is written to all the time: no two readings of it are the same", file.path.display());
+            return Err(Error::new(ErrorKind::Unavailable, message).hint("try again later, or read a copy of the file"));
+        };
+        let schema: i64 = connections
+            .first()
+            .map_or(Ok(0), |connection| connection.query_row("PRAGMA schema_version", [], |row| row.get(0)))
+            .map_err(|failure| cannot_open(file, failure))?;
+        let mut version = format!("change counter {}, schema version {schema}", file.change_counter()?);
+        if file.wal_mode {
+            version.push_str(&format!(", write-ahead log of {} bytes", file.wal_size()));
+        }
+        Ok(Self { connections, version, immutable })
+    }
+
+    /// None where it was changed all the time.
+    fn begin(file: &DatabaseFile, immutable: bool) -> rusqlite::Result<Option<Vec<Connection>>> {
+        let probe = open(file, immutable)?;
+        let connections = (0..READERS).map(|_| open(file, immutable)).collect::<rusqlite::Result<Vec<_>>>()?;
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let late = Instant::now() >= until;
+            match Self::attempt(&probe, &connections) {
+                Ok(true) => return Ok(Some(connections)),
+                Ok(false) if late => return Ok(None),
+                Ok(false) => {}
+                Err(failure) if late || !failure::is_busy(&failure) => return Err(failure),
+                Err(_) => {}
+            }
+            // A writer may be waiting for just these readers.
+            for connection in connections.iter().filter(|connection| !connection.is_autocommit()) {
+                connection.execute_batch("ROLLBACK")?;
+            }
+            std::thread::sleep(PAUSE);
+        }
+    }
+
+    /// Whether nobody has committed while the transactions began.
+    fn attempt(probe: &Connection, connections: &[Connection]) -> rusqlite::Result<bool> {
+        let version = || probe.query_row("PRAGMA data_version", [], |row| row.get::<_, i64>(0));
+        let before = version()?;
+        for connection in connections {
+            // BEGIN alone takes no lock.
+            connection.execute_batch("BEGIN; SELECT 1 FROM sqlite_schema LIMIT 1")?;
+        }
+        Ok(version()? == before)
+    }
+}
+
+/// A connection that cannot change the file, and creates none.
+fn open(file: &DatabaseFile, immutable: bool) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = match immutable {
+        true => Connection::open_with_flags(file.immutable_uri(), flags | OpenFlags::SQLITE_OPEN_URI),
+        false => Connection::open_with_flags(&file.path, flags),
+    }?;
+    // `Snapshot::begin` waits, and gives way between its attempts.
+    connection.busy_timeout(Duration::ZERO)?;
+    connection.execute_batch("PRAGMA query_only = ON")?;
+    Ok(connection)
+}
+
+fn cannot_open(file: &DatabaseFile, failure: rusqlite::Error) -> Error {
+    failure::error(&format!("{} cannot be opened", file.path.display()), failure)
+}
