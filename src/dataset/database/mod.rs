@@ -9,6 +9,7 @@ mod antijoin;
 mod checksum;
 mod column;
 mod exec;
+mod mysql;
 mod pace;
 mod postgres;
 mod relation;
@@ -56,7 +57,8 @@ impl Databases {
         let connect = || async {
             match from.system {
                 System::Postgres => postgres::connect(from).await,
-                System::Mysql | System::Sqlite => {
+                System::Mysql => mysql::connect(from).await,
+                System::Sqlite => {
                     Err(Error::new(ErrorKind::Internal, format!("{} cannot be opened", from.system.as_str())))
                 }
             }
