@@ -3,8 +3,9 @@
 //! Numbers up to 1899 mean the same in MySQL and MariaDB; of the later ones, each is one of theirs alone.
 
 use std::error::Error as _;
+use std::io::ErrorKind as IoKind;
 
-use mysql_async::{DriverError, Error as Failure, ServerError};
+use mysql_async::{DriverError, Error as Failure, IoError, ServerError};
 
 use crate::error::{Error, ErrorKind};
 
@@ -98,17 +99,21 @@ fn lost(doing: &str, failure: &Failure) -> Error {
     if why.contains("lookup address") || why.contains("not known") {
         return Error::new(ErrorKind::NotFound, format!("{doing}: {why}")).hint("check the host in the URL");
     }
+    let kind = match failure {
+        Failure::Io(IoError::Io(io)) => Some(io.kind()),
+        _ => None,
+    };
+    // The second: in the middle of a packet.
+    if kind == Some(IoKind::UnexpectedEof) || why == "bytes remaining on stream" {
+        return unreachable(doing, "the connection was closed");
+    }
     if is_tls(failure) {
         return Error::new(ErrorKind::Permission, format!("{doing}: {why}"))
             .hint("check ssl-mode and ssl-ca in the URL");
     }
-    match failure {
-        Failure::Io(mysql_async::IoError::Io(io))
-            if io.kind() != std::io::ErrorKind::InvalidData && io.kind() != std::io::ErrorKind::Other =>
-        {
-            unreachable(doing, &why)
-        }
-        _ => broken(doing, &why),
+    match kind {
+        None | Some(IoKind::InvalidData | IoKind::Other) => broken(doing, &why),
+        Some(_) => unreachable(doing, &why),
     }
 }
 
