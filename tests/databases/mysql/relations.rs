@@ -93,4 +93,7 @@ fn a_limit_of_the_server_for_careless_users_cuts_nothing() {
     pair.database.sql("SET GLOBAL sql_select_limit = 50; SET GLOBAL sql_mode = 'PAD_CHAR_TO_FULL_LENGTH,ANSI_QUOTES'");
     let found = pair.diverged("t", "u", &["--key", "id"]);
     assert_eq!(found.rule["rows"]["missing_in_target"], 50);
+    pair.database.sql("SET GLOBAL group_concat_max_len = 4");
+    pair.tieout.file("b.csv", "ids\n\"1,2,3,4,5\"\n");
+    pair.reconciled(&pair.query("SELECT group_concat(id ORDER BY id) AS ids FROM u WHERE id <= 5"), "b.csv", &[]);
 }

@@ -154,8 +154,7 @@ pub(super) async fn kill(target: &Target, what: &str, ids: &[u32]) -> Result<()>
     let mut killer = Connection { conn: Some(connect(target).await?), timeout: FAREWELL };
     for id in ids {
         // One that has ended meanwhile is an error.
-        let told = killer.rows("cannot end a statement", &format!("KILL {what} {id}")).await;
-        tracing::debug!(id, told = told.is_ok(), "a statement was left before its end");
+        let _ = killer.rows("cannot end a statement", &format!("KILL {what} {id}")).await;
     }
     killer.close().await;
     Ok(())
@@ -172,7 +171,7 @@ async fn connect(target: &Target) -> Result<Conn> {
         }
     };
     let connected = tokio::time::timeout(CONNECT, connecting).await;
-    connected.map_err(|_| failure::silent(&doing).retryable())?.map_err(|error| failure::error(&doing, error))
+    connected.map_err(|_| failure::silent(&doing))?.map_err(|error| failure::error(&doing, error))
 }
 
 /// Waits for the server no longer than a statement may take, and a little.
@@ -214,7 +213,7 @@ fn settings(timeout: Duration) -> String {
     format!(
         "SET NAMES utf8mb4; \
          SET SESSION sql_mode = CONCAT('NO_BACKSLASH_ESCAPES,', REPLACE(@@sql_mode, 'PAD_CHAR_TO_FULL_LENGTH', '')), \
-         time_zone = '+00:00', sql_select_limit = 18446744073709551615, \
+         time_zone = '+00:00', sql_select_limit = 18446744073709551615, group_concat_max_len = 1073741824, \
          wait_timeout = {PATIENCE_SECONDS}, net_write_timeout = {PATIENCE_SECONDS} \
          /*M!100300 , max_statement_time = {}, idle_transaction_timeout = 0, idle_readonly_transaction_timeout = 0 */ \
          /*!50708 , max_execution_time = {millis} */; \

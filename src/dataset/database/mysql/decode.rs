@@ -240,12 +240,24 @@ fn write(out: &mut impl Write, value: &Value, clock: Clock) -> std::fmt::Result 
         Value::Float(n) => write!(out, "{n}"),
         Value::Double(n) => write!(out, "{n}"),
         Value::Date(year, month, day, hour, minute, second, micros) => {
-            write!(out, "{year:04}-{month:02}-{day:02}")?;
-            if clock == Clock::Date {
-                return Ok(());
+            let mut text = *b"0000-00-00 00:00:00.000000";
+            for (number, place) in [
+                (u32::from(year), 0..4),
+                (u32::from(month), 5..7),
+                (u32::from(day), 8..10),
+                (u32::from(hour), 11..13),
+                (u32::from(minute), 14..16),
+                (u32::from(second), 17..19),
+                (micros, 20..26),
+            ] {
+                digits(number, &mut text[place]);
             }
-            write!(out, " {hour:02}:{minute:02}:{second:02}")?;
-            fraction(out, micros)?;
+            let end = match (clock, micros) {
+                (Clock::Date, _) => 10,
+                (_, 0) => 19,
+                _ => 26,
+            };
+            out.write_str(std::str::from_utf8(&text[..end]).map_err(|_| std::fmt::Error)?)?;
             // The zero of a timestamp is no instant.
             match clock == Clock::Instant && (year, month, day) != (0, 0, 0) {
                 true => out.write_str("+00:00"),
@@ -255,16 +267,20 @@ fn write(out: &mut impl Write, value: &Value, clock: Clock) -> std::fmt::Result 
         Value::Time(negative, days, hours, minutes, seconds, micros) => {
             let hours = u64::from(days) * 24 + u64::from(hours);
             write!(out, "{}{hours:02}:{minutes:02}:{seconds:02}", if negative { "-" } else { "" })?;
-            fraction(out, micros)
+            match micros {
+                0 => Ok(()),
+                micros => write!(out, ".{micros:06}"),
+            }
         }
         Value::NULL | Value::Bytes(_) => Err(std::fmt::Error),
     }
 }
 
-fn fraction(out: &mut impl Write, micros: u32) -> std::fmt::Result {
-    match micros {
-        0 => Ok(()),
-        micros => write!(out, ".{micros:06}"),
+/// As many of a number's last digits as there is room for.
+fn digits(mut number: u32, room: &mut [u8]) {
+    for place in room.iter_mut().rev() {
+        *place = b'0' + (number % 10) as u8;
+        number /= 10;
     }
 }
 

@@ -112,7 +112,9 @@ impl Drop for Lent {
 async fn leave(pool: Arc<Pool>, mut connection: Connection, permit: OwnedSemaphorePermit) {
     let ids: Vec<u32> = connection.id().into_iter().collect();
     let killed = tokio::time::timeout(FAREWELL, connection::kill(&pool.target, "QUERY", &ids)).await;
-    if matches!(killed, Ok(Ok(()))) && connection.recover().await {
+    let recovered = matches!(killed, Ok(Ok(()))) && connection.recover().await;
+    tracing::debug!(?ids, recovered, "a statement was left before its end");
+    if recovered {
         pool.returned(connection.id());
         pool.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
     } else {
