@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::pair::{Pair, told};
 use crate::support::data;
 use crate::support::mariadb::MariaDb;
-use crate::support::tieout::{Finished, Tieout};
+use crate::support::tieout::Finished;
 
 const TABLES: &str = "CREATE TABLE t AS SELECT seq AS id, repeat('x', 1000) AS name FROM seq_1_to_20000; CREATE VIEW u AS SELECT * FROM t";
 
@@ -155,16 +155,24 @@ fn a_server_that_is_no_replica_is_not_waited_for() {
     pair.tieout.run(["run"]).exits(0);
 }
 
-/// Rows are left unread, and the statements that would bring them end on the server.
+/// Rows are left unread: the statements that would bring them end on the server, and their connections are lent again.
 #[test]
 fn nobody_listens_any_more() {
-    let pair = Pair::new("CREATE TABLE t AS SELECT seq AS id, repeat('x', 1000) AS name FROM seq_1_to_200000");
-    let tieout = Tieout::new();
-    tieout.file("tieout.yaml", &format!("datasets:\n  t: {{mysql: {{url: \"{}\", table: t}}}}\n", pair.database.url()));
-    let query = "SELECT a.id FROM t a JOIN t b ON a.id = b.id + 1 LIMIT 3";
-    let start = Instant::now();
-    tieout.run(["sql", query]).exits(0);
+    let pair = Pair::new("CREATE TABLE t AS SELECT seq AS id FROM seq_1_to_1000");
+    let url = pair.database.url();
+    let endless = "SELECT a.seq AS id FROM seq_1_to_100000 a, seq_1_to_100000 b";
+    let datasets = format!(
+        "datasets:\n  t: {{mysql: {{url: \"{url}\", table: t, limits: {{connections: 2, statement_timeout: 30s}}}}}}\n  \
+         endless: {{mysql: {{url: \"{url}\", query: \"{endless}\"}}}}\n"
+    );
+    pair.tieout.file("tieout.yaml", &datasets);
+    let left = "SELECT count(*) FROM t JOIN (SELECT id FROM endless LIMIT 10000) AS e ON t.id = e.id;\n\
+                SELECT t.id FROM t JOIN endless AS e ON t.id = e.id LIMIT 1;\n";
+    let both = "SELECT 'both ' || count(*) AS n FROM t JOIN t AS u ON t.id = u.id;\n";
+    let finished = pair.tieout.run_with_input(["sql"], &format!("{}{both}", left.repeat(3))).exits(0);
+    assert!(finished.stdout.contains("both 1000"), "{}{}", finished.stdout, finished.stderr);
     let left = "SELECT count(*) FROM information_schema.processlist WHERE db = database() AND id <> connection_id()";
+    let start = Instant::now();
     while pair.database.query(left) != "0" {
         assert!(start.elapsed() < Duration::from_secs(20), "{}", pair.database.query("SHOW PROCESSLIST"));
         std::thread::sleep(Duration::from_millis(50));
