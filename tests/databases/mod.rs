@@ -1,6 +1,7 @@
 //! Databases, against real servers.
 
 mod away;
+mod mysql;
 mod postgres;
 mod proxy;
 mod pushdown;

@@ -6,8 +6,10 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::tie::Pair;
+use crate::support::mariadb::MariaDb;
 use crate::support::postgres::Postgres;
 use crate::support::proxy::Proxy;
+use crate::support::tieout::Tieout;
 
 /// The same database, in a session of its own: nothing is joined inside it then.
 fn apart(url: &str) -> String {
@@ -91,6 +93,7 @@ fn random_tables_say_what_a_join_says() {
             finished.rule("diff")
         };
         let (pushed, joined) = (tell("pushdown"), tell("join"));
+        assert_eq!(pushed["strategy"], "pushdown", "{pushed}");
         assert_eq!(found(&pushed), found(&joined), "case {case}, key {key:?}, {pushed}");
     }
 }
@@ -210,4 +213,99 @@ fn why_checksums_are_not_asked_for() {
     let files = pair.tieout.file("u.csv", "id,name\n1,A\n").display().to_string();
     let rule = pair.reconciled(&file, &files, &["--key", "id", "--strategy", "pushdown"]);
     assert_eq!(rule["why"], "no side is a database that computes checksums");
+}
+
+/// The same values in MariaDB's words.
+fn mysql_row(dice: &mut Dice) -> String {
+    let (id, name, day, at) = (dice.roll(9) as i64 - 4, dice.roll(5), dice.roll(3), dice.roll(4));
+    let cells = [
+        dice.or_null(id.to_string()),
+        dice.or_null(["''", "'a|b'", "'ü'", "'a'", "'A'"][name as usize].into()),
+        dice.or_null(["'2026-01-01'", "'0000-00-00'", "'9999-12-31'"][day as usize].into()),
+        ["0", "-1.50", "NULL"][dice.roll(3) as usize].into(),
+        ["'2026-01-01 00:00:00.5'", "'2026-01-01 10:00:00'", "'0000-00-00 00:00:00'", "NULL"][at as usize].into(),
+        ["true", "NULL", "false"][dice.roll(3) as usize].into(),
+        ["x'00'", "''", "NULL"][dice.roll(3) as usize].into(),
+        ["7", "18446744073709551615"][dice.roll(2) as usize].into(),
+        ["'-10:00:00'", "'10:20:00.25'"][dice.roll(2) as usize].into(),
+    ];
+    cells.join(", ")
+}
+
+#[test]
+fn random_tables_of_mariadb_say_what_a_join_says() {
+    let mut dice = Dice(11);
+    let tieout = Tieout::new();
+    let database = MariaDb::shared().database();
+    for case in 0..16 {
+        let mut rows: Vec<String> = (0..dice.roll(30)).map(|_| mysql_row(&mut dice)).collect();
+        let table = |name: &str, rows: &[String]| {
+            let inserts = rows.iter().map(|row| format!("INSERT INTO {name} VALUES ({row});\n")).collect::<String>();
+            format!(
+                "SET sql_mode = ''; DROP TABLE IF EXISTS {name}; CREATE TABLE {name} (id int, name varchar(20) CHARACTER SET latin1,
+                 day date, amount decimal(8,2), at datetime(3), flag bool, raw varbinary(9), big bigint unsigned zerofill,
+                 clock time(2)); {inserts}"
+            )
+        };
+        database.sql(&table("source", &rows));
+        for _ in 0..dice.roll(4) {
+            if !rows.is_empty() && dice.roll(2) == 0 {
+                rows.remove(dice.roll(rows.len() as u64) as usize);
+            }
+            let added = mysql_row(&mut dice);
+            rows.push(added);
+        }
+        database.sql(&table("target", &rows));
+        let key = ["id", "name", "id,name", "day", "big", ""][case % 6];
+        let tell = |strategy: &str| {
+            let (source, target) =
+                (format!("{}?table=source", database.url()), format!("{}?table=target", database.url()));
+            let mut args = vec!["diff", &source, &target, "--format", "json", "--strategy", strategy];
+            if !key.is_empty() {
+                args.extend(["--key", key]);
+            }
+            let finished = tieout.run(args);
+            assert!(matches!(finished.code, Some(0 | 1)), "{}", finished.stderr);
+            finished.rule("diff")
+        };
+        let (pushed, joined) = (tell("pushdown"), tell("join"));
+        assert_eq!(pushed["strategy"], "pushdown", "{pushed}");
+        assert_eq!(found(&pushed), found(&joined), "case {case}, key {key:?}, {pushed}");
+    }
+}
+
+#[test]
+fn postgresql_and_mariadb_agree_on_checksums() {
+    let pair = Pair::new(
+        "CREATE TABLE t AS SELECT i AS id, 'order ' || i AS name, (i / 100.0)::numeric(12,2) AS amount, i % 2 = 0 AS even,
+         DATE '2026-01-01' + i % 365 AS day, TIMESTAMP '2026-01-01' + i * INTERVAL '1.5 s' AS at,
+         decode(md5(i::text), 'hex') AS raw, (i * 1.25)::numeric AS loose FROM generate_series(1, 30000) AS i;
+         ALTER TABLE t ADD PRIMARY KEY (id); ANALYZE t;",
+    );
+    let other = MariaDb::shared().database();
+    other.sql(
+        "CREATE TABLE t (id int PRIMARY KEY, name varchar(40) NOT NULL, amount decimal(14,4), even bool, day date, at datetime(6),
+            raw varbinary(16), loose decimal(20,5));
+         INSERT INTO t SELECT seq, CONCAT('order ', seq), seq / 100, seq % 2 = 0, '2026-01-01' + INTERVAL seq % 365 DAY,
+            '2026-01-01' + INTERVAL seq * 1500000 MICROSECOND, UNHEX(MD5(seq)), seq * 1.25 FROM seq_1_to_30000;
+         ANALYZE TABLE t;",
+    );
+    let url = format!("{}?table=t", other.url());
+    let rule = pair.reconciled("t", &url, &["--key", "id"]);
+    assert_eq!((&rule["strategy"], &rule["rows"]["equal"]), (&"pushdown".into(), &30_000.into()), "{rule}");
+    other.sql(
+        "UPDATE t SET amount = amount + 0.0001 WHERE id = 77; UPDATE t SET name = UPPER(name) WHERE id = 4711;
+               UPDATE t SET at = at + INTERVAL 1 MICROSECOND WHERE id = 29999; DELETE FROM t WHERE id = 12345;",
+    );
+    let found = pair.diverged("t", &url, &["--key", "id"]);
+    assert_eq!(found.rule["strategy"], "pushdown");
+    assert_eq!(
+        found.rows(&["id", "kind", "changed_columns"]),
+        [
+            "77 | value_mismatch | [amount]",
+            "4711 | value_mismatch | [name]",
+            "12345 | missing_in_target | NULL",
+            "29999 | value_mismatch | [at]"
+        ]
+    );
 }

@@ -22,6 +22,7 @@ pub struct MariaDb {
     daemon: Daemon,
     port: u16,
     databases: AtomicU32,
+    options: &'static [&'static str],
 }
 
 impl MariaDb {
@@ -33,9 +34,14 @@ impl MariaDb {
 
     /// A further server, which can be stopped.
     pub fn own() -> Self {
+        Self::own_with(&[])
+    }
+
+    /// The same, with options of its own: the last of two that contradict each other holds.
+    pub fn own_with(options: &'static [&'static str]) -> Self {
         let mut words = String::new();
         for _ in 0..STARTS {
-            let mut server = Self::prepare();
+            let mut server = Self::prepare(options);
             if server.start() {
                 return server;
             }
@@ -44,7 +50,7 @@ impl MariaDb {
         panic!("MariaDB did not start; its last words:\n{words}");
     }
 
-    fn prepare() -> Self {
+    fn prepare(options: &'static [&'static str]) -> Self {
         let install = program("mariadb-install-db");
         let daemon = Daemon::new("mariadb", None);
         daemon.certify();
@@ -57,10 +63,12 @@ impl MariaDb {
         let mut command = daemon.command(install);
         command.args(["--no-defaults", &format!("--datadir={}", daemon.path("data")), "--innodb-log-file-size=16M"]);
         command.args(["--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve"]);
+        // Two at once would meet in /tmp.
+        command.arg(format!("--tmpdir={}", daemon.path("")));
         // Whoever runs it; root has to be told.
         command.arg(format!("--user={}", daemon.owner()));
         daemon.prepare(command);
-        Self { daemon, port: free_port(), databases: AtomicU32::new(0) }
+        Self { daemon, port: free_port(), databases: AtomicU32::new(0), options }
     }
 
     fn start(&mut self) -> bool {
@@ -75,7 +83,7 @@ impl MariaDb {
         command.args(["--character-set-server=utf8mb4", "--collation-server=utf8mb4_general_ci"]);
         command.args(["--default-time-zone=+00:00", "--local-infile=1", "--max-connections=200"]);
         command.args(["--innodb-flush-log-at-trx-commit=0", "--innodb-doublewrite=0"]);
-        command.args(["--innodb-buffer-pool-size=64M", "--innodb-log-file-size=16M"]);
+        command.args(["--innodb-buffer-pool-size=64M", "--innodb-log-file-size=16M"]).args(self.options);
         let server = self.named("");
         let answers = || server.client().args(["-e", "SELECT 1"]).output().is_ok_and(|output| output.status.success());
         self.daemon.serves(command, answers)

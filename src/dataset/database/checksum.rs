@@ -7,9 +7,10 @@ use std::collections::BTreeMap;
 
 use minijinja::{Environment, context};
 
+use super::column::Column;
 use super::session::TextRows;
 use super::table::DatabaseTable;
-use super::{postgres, relation};
+use super::{mysql, postgres, relation};
 use crate::error::{Error, ErrorKind, Result};
 use crate::project::model::System;
 use crate::sql::{Form, Hash};
@@ -109,10 +110,7 @@ impl DatabaseTable {
     /// Why the database cannot write the column in that form; None: it can.
     pub fn refuses(&self, column: &str, form: Form) -> Option<String> {
         let Some(found) = self.column(column) else { return Some(format!("there is no column {column:?}")) };
-        let written = match self.system() {
-            System::Postgres => postgres::expression(found, form),
-            System::Mysql | System::Sqlite => None,
-        };
+        let written = expression(self.system(), found, form);
         match written {
             Some(_) => None,
             None => Some(format!(
@@ -146,7 +144,8 @@ impl DatabaseTable {
         };
         let template = match self.system() {
             System::Postgres => include_str!("../../../queries/checksum/postgres.sql"),
-            System::Mysql | System::Sqlite => return Err(unwritten("k")),
+            System::Mysql => include_str!("../../../queries/checksum/mysql.sql"),
+            System::Sqlite => return Err(unwritten("k")),
         };
         let values = context! {
             low => request.grid.low, step => request.grid.step, hash => request.hash.to_string(), k,
@@ -201,14 +200,24 @@ impl DatabaseTable {
     fn row_text(&self, columns: &[(String, Form)]) -> Result<String> {
         let written = columns.iter().map(|(name, form)| {
             let column = self.column(name).ok_or_else(|| unwritten(name))?;
-            let expression = match self.system() {
-                System::Postgres => postgres::expression(column, *form),
-                System::Mysql | System::Sqlite => None,
-            };
-            Ok((expression.ok_or_else(|| unwritten(name))?, *form, self.never_null(name)))
+            let written = expression(self.system(), column, *form);
+            Ok((written.ok_or_else(|| unwritten(name))?, *form, self.never_null(name)))
         });
         let written: Vec<_> = written.collect::<Result<_>>()?;
-        Ok(postgres::row(&written))
+        Ok(match self.system() {
+            System::Mysql => mysql::row(&written),
+            System::Postgres | System::Sqlite => postgres::row(&written),
+        })
+    }
+}
+
+/// A column in a form, in the words of its system; None: it cannot be written so.
+fn expression(system: System, column: &Column, form: Form) -> Option<String> {
+    match system {
+        System::Postgres => postgres::expression(column, form),
+        System::Mysql => mysql::expression(column, form),
+        // It is read in this process: nothing is gained by asking it.
+        System::Sqlite => None,
     }
 }
 

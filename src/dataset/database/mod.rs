@@ -9,6 +9,7 @@ mod antijoin;
 mod checksum;
 mod column;
 mod exec;
+mod mysql;
 mod pace;
 mod postgres;
 mod relation;
@@ -57,10 +58,8 @@ impl Databases {
         let connect = || async {
             match from.system {
                 System::Postgres => postgres::connect(from).await,
+                System::Mysql => mysql::connect(from).await,
                 System::Sqlite => sqlite::connect(from).await,
-                System::Mysql => {
-                    Err(Error::new(ErrorKind::Internal, format!("{} cannot be opened", from.system.as_str())))
-                }
             }
         };
         let session = cell.get_or_try_init(connect).await.cloned();

@@ -24,7 +24,7 @@ pub(super) struct Moment {
 }
 
 /// A relation as the database describes it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Described {
     /// What stands behind FROM: a quoted name, or the query with an alias.
     pub from: String,

@@ -33,7 +33,9 @@ pub(super) fn config(trust: Trust, root: Option<&Path>) -> Result<ClientConfig> 
     let verifier: Arc<dyn ServerCertVerifier> = match trust {
         Trust::Anyone => Arc::new(Any(provider)),
         Trust::Authority | Trust::Host => {
-            let roots = Arc::new(roots(root)?);
+            let mut roots = RootCertStore::empty();
+            roots.add_parsable_certificates(certificates(root, "sslrootcert")?);
+            let roots = Arc::new(roots);
             let verifier = WebPkiServerVerifier::builder_with_provider(roots, provider)
                 .build()
                 .map_err(|error| Error::new(ErrorKind::Config, "there is no certificate to trust").source(error))?;
@@ -46,28 +48,29 @@ pub(super) fn config(trust: Trust, root: Option<&Path>) -> Result<ClientConfig> 
     Ok(builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth())
 }
 
-fn roots(file: Option<&Path>) -> Result<RootCertStore> {
+/// What is trusted: the certificates of a file, which a parameter of the URL names, or else the system's.
+pub(super) fn certificates(file: Option<&Path>, parameter: &str) -> Result<Vec<CertificateDer<'static>>> {
+    let Some(path) = file else { return Ok(rustls_native_certs::load_native_certs().certs) };
+    let wrong = |error: String| {
+        Error::new(ErrorKind::Config, format!("the certificates in {} cannot be read: {error}", path.display()))
+            .hint(format!("{parameter} names a PEM file with the certificate of the authority"))
+    };
+    let certificates = CertificateDer::pem_file_iter(path).map_err(|error| wrong(error.to_string()))?;
+    let certificates = certificates.collect::<Result<Vec<_>, _>>().map_err(|error| wrong(error.to_string()))?;
     let mut roots = RootCertStore::empty();
-    match file {
-        Some(path) => {
-            let wrong = |error: String| {
-                Error::new(ErrorKind::Config, format!("the certificates in {} cannot be read: {error}", path.display()))
-                    .hint("sslrootcert names a PEM file with the certificate of the authority")
-            };
-            let certificates = CertificateDer::pem_file_iter(path).map_err(|error| wrong(error.to_string()))?;
-            for certificate in certificates {
-                let certificate = certificate.map_err(|error| wrong(error.to_string()))?;
-                roots.add(certificate).map_err(|error| wrong(error.to_string()))?;
-            }
-            if roots.is_empty() {
-                return Err(wrong("there is none".into()));
-            }
-        }
-        None => {
-            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        }
+    for certificate in &certificates {
+        roots.add(certificate.clone()).map_err(|error| wrong(error.to_string()))?;
     }
-    Ok(roots)
+    match certificates.is_empty() {
+        true => Err(wrong("there is none".into())),
+        false => Ok(certificates),
+    }
+}
+
+/// For a driver that takes the process's cryptography: there are two in it, of which none is chosen by itself.
+pub(super) fn choose_provider() {
+    // An error says that it was chosen before.
+    let _ = aws_lc_rs::default_provider().install_default();
 }
 
 /// Checks signatures only.

@@ -60,16 +60,7 @@ pub(super) async fn describe(
     let columns: Vec<Column> = columns.collect::<Result<_>>()?;
     let names: Vec<&String> = columns.iter().map(|column| &column.name).collect();
     crate::dataset::declared::check(&text.columns, names.into_iter())?;
-    let mut described = Described {
-        from,
-        columns,
-        estimated_rows: None,
-        pieces: Vec::new(),
-        primary_key: Vec::new(),
-        never_null: Vec::new(),
-        hashes: Vec::new(),
-        latency: std::time::Duration::ZERO,
-    };
+    let mut described = Described { from, columns, ..Described::default() };
     let table = match relation {
         DatabaseRelation::Table(parts) => Some(relation::full_name(System::Postgres, parts)),
         DatabaseRelation::Query(_) => None,

@@ -1,0 +1,27 @@
+//! MySQL, 5.7 and later, and MariaDB, 10.2 and later: connections whose snapshots are taken together; rows come by the binary
+//! protocol, in which no number is rounded for a reader.
+
+mod canonical;
+mod connection;
+mod decimal;
+mod decode;
+mod describe;
+mod failure;
+mod pool;
+mod session;
+mod snapshot;
+mod url;
+
+use std::sync::Arc;
+
+use super::session::Session;
+use crate::error::Result;
+use crate::project::model::Database;
+pub(super) use canonical::{expression, row};
+use session::MysqlSession;
+
+/// Connects, and takes the snapshot that all statements of the run see.
+pub(super) async fn connect(from: &Database) -> Result<Arc<dyn Session>> {
+    let target = url::Target::parse(from.location.expose())?;
+    Ok(Arc::new(MysqlSession::open(target, from.limits).await?))
+}

@@ -1,0 +1,110 @@
+//! Bad networks, and servers that end in the middle: an error, in time, and no verdict.
+
+use std::time::{Duration, Instant};
+
+use super::pair::{Pair, told};
+use crate::support::mariadb::MariaDb;
+use crate::support::proxy::Proxy;
+use crate::support::tieout::Finished;
+
+/// About 5 MB a side.
+const TABLES: &str = "CREATE TABLE t AS SELECT seq AS id, repeat('x', 100) AS name FROM seq_1_to_50000; CREATE TABLE u AS SELECT * FROM t";
+
+/// Two tables behind a proxy.
+fn behind(parameters: &str, options: &str) -> (Pair, Proxy) {
+    let server = MariaDb::shared();
+    let (pair, proxy) = (Pair::new(TABLES), Proxy::to(server.port()));
+    pair.project(&format!("{}{parameters}", pair.database.url_at(proxy.port())), options);
+    (pair, proxy)
+}
+
+/// What a run says, and that it says it in time.
+#[track_caller]
+fn run(pair: &Pair, within: Duration) -> Finished {
+    let start = Instant::now();
+    let finished = pair.tieout.run(["run", "--format", "json"]);
+    assert!(start.elapsed() < within, "{:?}", start.elapsed());
+    assert!(!finished.stderr.contains("panicked"), "{}", finished.stderr);
+    finished
+}
+
+#[test]
+fn a_connection_that_is_cut() {
+    for parameters in ["", "?ssl-mode=DISABLED"] {
+        let (pair, proxy) = behind(parameters, "limits: {connections: 2}");
+        proxy.cut_after(2_000_000);
+        let (message, hint) = told(&run(&pair, Duration::from_secs(30)).exits(2));
+        assert!(message.starts_with("rows cannot be read: "), "{message}");
+        assert_eq!(hint, "see that the server runs and can be reached, and try again");
+        proxy.heal();
+        run(&pair, Duration::from_secs(60)).exits(0);
+    }
+}
+
+#[test]
+fn a_connection_that_is_cut_in_the_beginning_is_tried_again() {
+    let (pair, proxy) = behind("", "limits: {connections: 2}");
+    proxy.cut_once_after(20);
+    run(&pair, Duration::from_secs(60)).exits(0);
+    proxy.refuse();
+    let (message, _) = told(&run(&pair, Duration::from_secs(60)).exits(2));
+    assert!(message.starts_with("cannot connect to mysql://127.0.0.1:"), "{message}");
+}
+
+#[test]
+fn a_network_that_hangs() {
+    for bytes in [0, 200, 2_000_000] {
+        let (pair, proxy) = behind("", "limits: {connections: 2, statement_timeout: 2s}");
+        proxy.hang_after(bytes);
+        let (message, hint) = told(&run(&pair, Duration::from_secs(90)).exits(2));
+        assert!(message.ends_with(": the server does not answer"), "{message}");
+        assert_eq!(hint, "see that the server runs and can be reached; limits.statement_timeout says how long to wait");
+    }
+}
+
+/// What is encrypted cannot be another without being seen. What is not may be read as what it is not, but it is read as
+/// something: an error, or a divergence.
+#[test]
+fn bytes_that_are_others() {
+    let offsets =
+        [4, 10, 60, 90, 110, 200, 400, 900, 1100, 1150, 1200, 1250, 1300, 5_000, 100_001, 1_000_003, 2_000_005];
+    for parameters in ["", "?ssl-mode=DISABLED"] {
+        let (pair, proxy) = behind(parameters, "limits: {connections: 2, statement_timeout: 1s}");
+        for offset in offsets {
+            proxy.corrupt_at(offset);
+            let finished = run(&pair, Duration::from_secs(60));
+            let large = offset >= 5_000;
+            match parameters.is_empty() {
+                true if large => assert_eq!(finished.code, Some(2), "{offset}: {}", finished.stdout),
+                _ if large => assert!(matches!(finished.code, Some(1 | 2)), "{offset}: {}", finished.stdout),
+                _ => assert!(matches!(finished.code, Some(0 | 2)), "{offset}: {}", finished.stdout),
+            }
+            proxy.heal();
+        }
+    }
+}
+
+#[test]
+fn a_server_that_ends_in_the_middle() {
+    let mut server = MariaDb::own();
+    // More than what is on its way at any time.
+    let large = "CREATE TABLE t AS SELECT seq AS id, repeat('x', 2000) AS name FROM seq_1_to_40000; CREATE VIEW u AS SELECT * FROM t";
+    let pair = Pair::on(&server, large);
+    pair.project(&pair.database.url(), "limits: {rows_per_second: 10000}");
+    let mut run = pair.tieout.command(["run", "--format", "json"]);
+    let run = run.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    std::thread::sleep(Duration::from_millis(2500));
+    server.stop();
+    let output = run.wait_with_output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    let finished = Finished { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) };
+    let (message, _) = told(&finished.exits(2));
+    assert!(message.starts_with("rows cannot be read: "), "{message}");
+
+    let (message, hint) = told(&pair.tieout.run(["run", "--format", "json"]).exits(2));
+    assert!(message.contains("Connection refused"), "{message}");
+    assert_eq!(hint, "see that the server runs and can be reached, and try again");
+    server.restart();
+    pair.project(&pair.database.url(), "");
+    pair.tieout.run(["run"]).exits(0);
+}

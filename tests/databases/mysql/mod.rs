@@ -1,0 +1,8 @@
+//! MariaDB against files and against itself.
+
+mod errors;
+mod faults;
+mod moment;
+mod pair;
+mod relations;
+mod types;
