@@ -197,9 +197,9 @@ impl Reader<'_> {
             b'u' => match self.unit()? {
                 high @ 0xd800..=0xdbff => match self.low_half() {
                     Some(low) => char::from_u32(0x1_0000 + ((high - 0xd800) << 10) + (low - 0xdc00))?,
-                    None => return Some(self.half(high)),
+                    None => return self.half(high),
                 },
-                low @ 0xdc00..=0xdfff => return Some(self.half(low)),
+                low @ 0xdc00..=0xdfff => return self.half(low),
                 unit => char::from_u32(unit)?,
             },
             _ => return None,
@@ -214,8 +214,9 @@ impl Reader<'_> {
     }
 
     /// Half of a character, without the other one: no Unicode, but JSON.
-    fn half(&mut self, unit: u32) {
+    fn half(&mut self, unit: u32) -> Option<()> {
         self.out.push_str(&format!("\\u{unit:04x}"));
+        Some(())
     }
 
     /// Four hexadecimal digits.

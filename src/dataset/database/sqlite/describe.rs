@@ -167,7 +167,7 @@ fn query(connection: &Connection, relation: &DatabaseRelation, sql: &str) -> Res
         if statement.parameter_count() > 0 {
             return refused("it has a parameter that nothing sets", "write the value itself");
         }
-        statement.column_names().into_iter().map(str::to_string).collect()
+        statement.column_names().map(str::to_string).collect()
     };
     // A view is of one SELECT and of nothing else.
     let types = types_of(connection, sql).map_err(failed)?;
@@ -175,7 +175,7 @@ fn query(connection: &Connection, relation: &DatabaseRelation, sql: &str) -> Res
     // What the columns are called from outside: SQLite tells apart those of one name.
     let selected: Vec<String> = {
         let statement = connection.prepare(&format!("SELECT * FROM {from}")).map_err(failed)?;
-        statement.column_names().into_iter().map(str::to_string).collect()
+        statement.column_names().map(str::to_string).collect()
     };
     if names.len() != selected.len() || names.len() != types.len() {
         return refused("it is not a SELECT", "write one SELECT");

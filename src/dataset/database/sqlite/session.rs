@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use super::decode::{self, Decoders};
 use super::file::DatabaseFile;
-use super::snapshot::{READERS, Snapshot};
+use super::snapshot::Snapshot;
 use super::{describe, failure};
 use crate::dataset::database::pace::Pace;
 use crate::dataset::database::session::{BatchSender, Described, Moment, Scan, Session, TextRows};
@@ -118,7 +118,7 @@ impl SqliteSession {
         // Statements that wait for each other would wait for ever.
         let permit = tokio::time::timeout(self.limits.statement_timeout, self.pool.permits.clone().acquire_owned());
         let Ok(Ok(permit)) = permit.await else {
-            let message = format!("all {READERS} connections to {shown} are busy");
+            let message = format!("all {} connections to {shown} are busy", self.pool.interrupts.len());
             return Err(Error::new(ErrorKind::Unavailable, message).hint("read fewer of its tables at the same time"));
         };
         let reader = self.pool.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
@@ -193,7 +193,7 @@ impl Session for SqliteSession {
     }
 
     fn connections(&self) -> usize {
-        READERS
+        self.pool.interrupts.len()
     }
 
     async fn describe(&self, relation: &DatabaseRelation, text: &TextOptions) -> Result<Described> {
@@ -258,6 +258,7 @@ impl Session for SqliteSession {
 mod tests {
     use datafusion::arrow::datatypes::{DataType, Field, Schema};
 
+    use super::super::snapshot::READERS;
     use super::*;
     use crate::dataset::database::column::{Column, Kind};
 
