@@ -36,7 +36,6 @@ struct Pool {
     interrupts: Vec<Arc<InterruptHandle>>,
     permits: Arc<Semaphore>,
     immutable: bool,
-    /// Closed after the connections are.
     file: DatabaseFile,
 }
 
@@ -88,8 +87,8 @@ impl fmt::Debug for SqliteSession {
 impl SqliteSession {
     pub(super) async fn open(path: PathBuf, limits: SourceLimits) -> Result<Self> {
         let opened = blocking(move || {
-            let mut file = DatabaseFile::open(path)?;
-            let snapshot = Snapshot::take(&mut file)?;
+            let file = DatabaseFile::find(path)?;
+            let snapshot = Snapshot::take(&file)?;
             Ok((file, snapshot))
         });
         let (file, snapshot) = opened.await?;
@@ -190,6 +189,12 @@ impl Session for SqliteSession {
 
     fn moment(&self) -> Moment {
         self.moment.clone()
+    }
+
+    fn is_alive(&self) -> bool {
+        // A connection that is at work is there.
+        let at_work = self.pool.permits.available_permits() < self.connections();
+        at_work || !self.pool.idle.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
     fn connections(&self) -> usize {

@@ -9,6 +9,7 @@
 
 use std::time::{Duration, Instant};
 
+use chrono::{DateTime, SecondsFormat, Utc};
 use rusqlite::{Connection, OpenFlags};
 
 use super::failure;
@@ -32,29 +33,22 @@ pub(super) struct Snapshot {
 }
 
 impl Snapshot {
-    pub(super) fn take(file: &mut DatabaseFile) -> Result<Self> {
+    pub(super) fn take(file: &DatabaseFile) -> Result<Self> {
+        let failed = |failure| failure::error(&format!("{} cannot be opened", file.path.display()), failure);
         let (connections, immutable) = match Self::begin(file, false) {
-            // In WAL mode SQLite needs to make files in the folder. Where it may not, and there is no log of what is not in
-            // the file yet, the file is all there is.
-            Err(failure) if file.wal_mode && file.wal_size() == 0 && failure::needs_folder(&failure) => {
-                let again = Self::begin(file, true).map_err(|failure| cannot_open(file, failure))?;
-                (again, true)
+            // In WAL mode SQLite needs to make files in the folder. Where it may not, and the file is all there is, that is read.
+            Err(failure) if failure::needs_folder(&failure) && file.is_whole() => {
+                let whole = Self::begin(file, true).map_err(|_| failed(failure))?;
+                (whole, true)
             }
-            begun => (begun.map_err(|failure| cannot_open(file, failure))?, false),
+            begun => (begun.map_err(failed)?, false),
         };
         let Some(connections) = connections else {
             let message =
                 format!("{} is written to all the time: no two readings of it are the same", file.path.display());
             return Err(Error::new(ErrorKind::Unavailable, message).hint("try again later, or read a copy of the file"));
         };
-        let schema: i64 = connections
-            .first()
-            .map_or(Ok(0), |connection| connection.query_row("PRAGMA schema_version", [], |row| row.get(0)))
-            .map_err(|failure| cannot_open(file, failure))?;
-        let mut version = format!("change counter {}, schema version {schema}", file.change_counter()?);
-        if file.wal_mode {
-            version.push_str(&format!(", write-ahead log of {} bytes", file.wal_size()));
-        }
+        let version = connections.first().map_or(Ok(String::new()), |first| version(first, file)).map_err(failed)?;
         Ok(Self { connections, version, immutable })
     }
 
@@ -105,8 +99,15 @@ fn open(file: &DatabaseFile, immutable: bool) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-fn cannot_open(file: &DatabaseFile, failure: rusqlite::Error) -> Error {
-    failure::error(&format!("{} cannot be opened", file.path.display()), failure)
+/// What a reader of the run's record can tell the state by. (SQLite's counters of changes stand in the file's header, which it
+/// does not show, and do not count in WAL mode.)
+fn version(connection: &Connection, file: &DatabaseFile) -> rusqlite::Result<String> {
+    let number = |pragma: &str| connection.query_row(&format!("PRAGMA {pragma}"), [], |row| row.get::<_, i64>(0));
+    let mode: String = connection.query_row("PRAGMA journal_mode", [], |row| row.get(0))?;
+    let (schema, pages, free) = (number("schema_version")?, number("page_count")?, number("freelist_count")?);
+    let modified = file.modified().map(|at| DateTime::<Utc>::from(at).to_rfc3339_opts(SecondsFormat::Micros, true));
+    let modified = modified.map(|at| format!(", file of {at}")).unwrap_or_default();
+    Ok(format!("schema version {schema}, {pages} pages, {free} of them free, journal mode {mode}{modified}"))
 }
 
 #[cfg(test)]
@@ -136,8 +137,7 @@ mod tests {
         });
         let mut states = Vec::new();
         for _ in 0..30 {
-            let mut file = DatabaseFile::open(path.clone()).unwrap();
-            let snapshot = Snapshot::take(&mut file).unwrap();
+            let snapshot = Snapshot::take(&DatabaseFile::find(path.clone()).unwrap()).unwrap();
             let state =
                 |connection: &Connection| connection.query_row("SELECT n FROM t", [], |row| row.get(0)).unwrap();
             let seen: Vec<i64> = snapshot.connections.iter().map(state).collect();
