@@ -78,7 +78,7 @@ struct RuleArgs {
     /// Text columns to compare in Unicode's form NFC
     #[arg(long, value_name = "COLUMNS", action = ArgAction::Append)]
     nfc: Vec<String>,
-    /// Text columns to compare as JSON, by value: keys in any order, 1.0 as 1
+    /// Text columns to compare as JSON, by value
     #[arg(long, value_name = "COLUMNS", action = ArgAction::Append)]
     json: Vec<String>,
     /// Only rows for which this SQL holds, on both sides, in the source's names

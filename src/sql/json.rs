@@ -197,9 +197,9 @@ impl Reader<'_> {
             b'u' => match self.unit()? {
                 high @ 0xd800..=0xdbff => match self.low_half() {
                     Some(low) => char::from_u32(0x1_0000 + ((high - 0xd800) << 10) + (low - 0xdc00))?,
-                    None => return Some(self.half(high)),
+                    None => return self.half(high),
                 },
-                low @ 0xdc00..=0xdfff => return Some(self.half(low)),
+                low @ 0xdc00..=0xdfff => return self.half(low),
                 unit => char::from_u32(unit)?,
             },
             _ => return None,
@@ -214,8 +214,9 @@ impl Reader<'_> {
     }
 
     /// Half of a character, without the other one: no Unicode, but JSON.
-    fn half(&mut self, unit: u32) {
+    fn half(&mut self, unit: u32) -> Option<()> {
         self.out.push_str(&format!("\\u{unit:04x}"));
+        Some(())
     }
 
     /// Four hexadecimal digits.
@@ -471,9 +472,7 @@ mod tests {
         }
 
         #[test]
-        fn numbers_are_exact(digits in "[0-9]{1,50}", point in 0usize..50, exponent in -60i64..60) {
-            let digits = digits.trim_start_matches('0');
-            let digits = if digits.is_empty() { "0" } else { digits };
+        fn numbers_are_exact(digits in "[1-9][0-9]{0,49}", point in 0usize..50, exponent in -60i64..60) {
             // The same number with the point elsewhere.
             let moved = if point < digits.len() && point > 0 {
                 format!("{}.{}e{}", &digits[..point], &digits[point..], exponent + (digits.len() - point) as i64)

@@ -140,11 +140,11 @@ fn estimated_rows(connection: &Connection, name: &str) -> rusqlite::Result<Optio
 fn near(connection: &Connection, name: &str, doing: &str) -> Error {
     let error = Error::new(ErrorKind::NotFound, format!("{doing}: there is no such table"));
     let names = || -> rusqlite::Result<Vec<String>> {
-        let sql = "SELECT name FROM main.sqlite_schema WHERE type IN ('table', 'view') \
-                   AND name NOT LIKE 'sqlite^_%' ESCAPE '^' ORDER BY name";
+        let sql = "SELECT name FROM main.sqlite_schema WHERE type IN ('table', 'view') ORDER BY name";
         connection.prepare(sql)?.query_map([], |row| row.get(0))?.collect()
     };
-    let names = names().unwrap_or_default();
+    let mut names = names().unwrap_or_default();
+    names.retain(|name| !name.starts_with("sqlite_"));
     match nearest(name, names.iter().map(String::as_str)) {
         Some(near) => error.hint(format!("did you mean {near}?")),
         None if names.is_empty() => error.hint("the file has no table at all"),
@@ -167,7 +167,7 @@ fn query(connection: &Connection, relation: &DatabaseRelation, sql: &str) -> Res
         if statement.parameter_count() > 0 {
             return refused("it has a parameter that nothing sets", "write the value itself");
         }
-        statement.column_names().into_iter().map(str::to_string).collect()
+        statement.column_names().map(str::to_string).collect()
     };
     // A view is of one SELECT and of nothing else.
     let types = types_of(connection, sql).map_err(failed)?;
@@ -175,7 +175,7 @@ fn query(connection: &Connection, relation: &DatabaseRelation, sql: &str) -> Res
     // What the columns are called from outside: SQLite tells apart those of one name.
     let selected: Vec<String> = {
         let statement = connection.prepare(&format!("SELECT * FROM {from}")).map_err(failed)?;
-        statement.column_names().into_iter().map(str::to_string).collect()
+        statement.column_names().map(str::to_string).collect()
     };
     if names.len() != selected.len() || names.len() != types.len() {
         return refused("it is not a SELECT", "write one SELECT");

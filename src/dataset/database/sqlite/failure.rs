@@ -42,6 +42,8 @@ pub(super) fn error(doing: &str, failure: Failure) -> Error {
         ErrorCode::SystemIoFailure => (ErrorKind::Data, "see that the disk behind the file works"),
         _ => (ErrorKind::Sql, "correct the query"),
     };
+    // SQLite repeats the path.
+    let text = if code.code == ErrorCode::CannotOpen { "it, or a file beside it, must not be read" } else { &text };
     Error::new(kind, format!("{doing}: {text}")).hint(hint)
 }
 

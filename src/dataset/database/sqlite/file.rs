@@ -1,25 +1,18 @@
-//! The file of a database, beside SQLite's own view of it: what is wrong where it cannot be one, and what its header says.
+//! The file of a database, beside SQLite's own view of it: what is wrong where it cannot be one, and whether it changes.
 //!
-//! The header: <https://www.sqlite.org/fileformat2.html#the_database_header>.
+//! It is looked at and never opened here: POSIX takes all locks of a process off a file with the first descriptor of it that
+//! is closed, SQLite's own included.
 
-use std::fs::{File, Metadata};
-use std::io::{ErrorKind as IoKind, Read, Seek, SeekFrom};
+use std::io::ErrorKind as IoKind;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use crate::error::{Error, ErrorKind, Result};
 
-const HEADER: usize = 100;
-const MAGIC: &[u8] = b"SQLite format 3\0";
-
 #[derive(Debug)]
 pub(super) struct DatabaseFile {
     pub path: PathBuf,
-    pub wal_mode: bool,
     stamp: Stamp,
-    /// Open until the last connection is closed: POSIX takes all locks of a process off a file with the first descriptor of
-    /// it that is closed.
-    held: File,
 }
 
 /// What of a file changes when it is written to.
@@ -27,48 +20,40 @@ pub(super) struct DatabaseFile {
 struct Stamp {
     size: u64,
     modified: Option<SystemTime>,
-    wal: u64,
+    beside: u64,
 }
 
 impl DatabaseFile {
-    pub(super) fn open(path: PathBuf) -> Result<Self> {
+    pub(super) fn find(path: PathBuf) -> Result<Self> {
         let metadata = path.metadata().map_err(|error| refused(&path, error))?;
         let error =
-            |kind, what: &str, hint: &str| Err(Error::new(kind, format!("{} {what}", path.display())).hint(hint));
+            |what: &str, hint: &str| Err(Error::new(ErrorKind::Data, format!("{} {what}", path.display())).hint(hint));
         if metadata.is_dir() {
-            return error(ErrorKind::Data, "is a folder, not a SQLite database", "name the file in it");
+            return error("is a folder, not a SQLite database", "name the file in it");
         }
         if !metadata.is_file() {
-            return error(ErrorKind::Data, "is not a file", "name the file of the database");
+            return error("is not a file", "name the file of the database");
         }
         if metadata.len() == 0 {
-            return error(ErrorKind::Data, "is empty: it is a SQLite database without a table", "check the path");
+            return error("is empty: it is a SQLite database without a table", "check the path");
         }
-        let mut held = File::open(&path).map_err(|error| refused(&path, error))?;
-        let header = header(&mut held).map_err(|error| refused(&path, error))?;
-        if !header.starts_with(MAGIC) {
-            let hint = "check the path; a file that is encrypted must be decrypted first";
-            return error(ErrorKind::Data, "is not a SQLite database", hint);
-        }
-        let stamp = Stamp::of(&path, &metadata);
-        Ok(Self { wal_mode: header[19] == 2, path, stamp, held })
+        let stamp = stamp(&path)?;
+        Ok(Self { path, stamp })
     }
 
-    /// Counts the transactions that changed the file, but for those in WAL mode.
-    pub(super) fn change_counter(&mut self) -> Result<u32> {
-        let header = header(&mut self.held).map_err(|error| refused(&self.path, error))?;
-        Ok(u32::from_be_bytes([header[24], header[25], header[26], header[27]]))
+    /// Whether all there is to know stands in the file itself: no write-ahead log, and no journal of what is to be undone.
+    pub(super) fn is_whole(&self) -> bool {
+        beside(&self.path) == 0
     }
 
-    /// Bytes of the write-ahead log; 0 where there is none.
-    pub(super) fn wal_size(&self) -> u64 {
-        wal_size(&self.path)
+    /// When it was last written to; in WAL mode, when its log was last moved into it.
+    pub(super) fn modified(&self) -> Option<SystemTime> {
+        self.stamp.modified
     }
 
-    /// An error where the file is not what it was when it was opened: for reading without locks.
+    /// An error where the file is not what it was when it was found: for reading without locks.
     pub(super) fn check_unchanged(&self) -> Result<()> {
-        let metadata = self.path.metadata().map_err(|error| refused(&self.path, error))?;
-        match Stamp::of(&self.path, &metadata) == self.stamp {
+        match stamp(&self.path)? == self.stamp {
             true => Ok(()),
             false => {
                 let message = format!("{} changed while it was read", self.path.display());
@@ -86,31 +71,19 @@ impl DatabaseFile {
     }
 }
 
-impl Stamp {
-    fn of(path: &Path, metadata: &Metadata) -> Self {
-        Self { size: metadata.len(), modified: metadata.modified().ok(), wal: wal_size(path) }
-    }
+fn stamp(path: &Path) -> Result<Stamp> {
+    let metadata = path.metadata().map_err(|error| refused(path, error))?;
+    Ok(Stamp { size: metadata.len(), modified: metadata.modified().ok(), beside: beside(path) })
 }
 
-fn wal_size(path: &Path) -> u64 {
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
-    Path::new(&log).metadata().map_or(0, |log| log.len())
-}
-
-/// The file's first bytes, zeros behind its end.
-fn header(file: &mut File) -> std::io::Result<[u8; HEADER]> {
-    let (mut header, mut at) = ([0; HEADER], 0);
-    file.seek(SeekFrom::Start(0))?;
-    while at < HEADER {
-        match file.read(&mut header[at..]) {
-            Ok(0) => break,
-            Ok(read) => at += read,
-            Err(error) if error.kind() == IoKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(header)
+/// Bytes in the write-ahead log and in the journal.
+fn beside(path: &Path) -> u64 {
+    let size = |ending: &str| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(ending);
+        Path::new(&name).metadata().map_or(0, |file| file.len())
+    };
+    size("-wal") + size("-journal")
 }
 
 fn refused(path: &Path, error: std::io::Error) -> Error {

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use super::decode::{self, Decoders};
 use super::file::DatabaseFile;
-use super::snapshot::{READERS, Snapshot};
+use super::snapshot::Snapshot;
 use super::{describe, failure};
 use crate::dataset::database::pace::Pace;
 use crate::dataset::database::session::{BatchSender, Described, Moment, Scan, Session, TextRows};
@@ -36,7 +36,6 @@ struct Pool {
     interrupts: Vec<Arc<InterruptHandle>>,
     permits: Arc<Semaphore>,
     immutable: bool,
-    /// Closed after the connections are.
     file: DatabaseFile,
 }
 
@@ -88,8 +87,8 @@ impl fmt::Debug for SqliteSession {
 impl SqliteSession {
     pub(super) async fn open(path: PathBuf, limits: SourceLimits) -> Result<Self> {
         let opened = blocking(move || {
-            let mut file = DatabaseFile::open(path)?;
-            let snapshot = Snapshot::take(&mut file)?;
+            let file = DatabaseFile::find(path)?;
+            let snapshot = Snapshot::take(&file)?;
             Ok((file, snapshot))
         });
         let (file, snapshot) = opened.await?;
@@ -118,7 +117,7 @@ impl SqliteSession {
         // Statements that wait for each other would wait for ever.
         let permit = tokio::time::timeout(self.limits.statement_timeout, self.pool.permits.clone().acquire_owned());
         let Ok(Ok(permit)) = permit.await else {
-            let message = format!("all {READERS} connections to {shown} are busy");
+            let message = format!("all {} connections to {shown} are busy", self.pool.interrupts.len());
             return Err(Error::new(ErrorKind::Unavailable, message).hint("read fewer of its tables at the same time"));
         };
         let reader = self.pool.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
@@ -192,8 +191,14 @@ impl Session for SqliteSession {
         self.moment.clone()
     }
 
+    fn is_alive(&self) -> bool {
+        // A connection that is at work is there.
+        let at_work = self.pool.permits.available_permits() < self.connections();
+        at_work || !self.pool.idle.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
     fn connections(&self) -> usize {
-        READERS
+        self.pool.interrupts.len()
     }
 
     async fn describe(&self, relation: &DatabaseRelation, text: &TextOptions) -> Result<Described> {
@@ -258,6 +263,7 @@ impl Session for SqliteSession {
 mod tests {
     use datafusion::arrow::datatypes::{DataType, Field, Schema};
 
+    use super::super::snapshot::READERS;
     use super::*;
     use crate::dataset::database::column::{Column, Kind};
 

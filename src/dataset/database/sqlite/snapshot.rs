@@ -9,6 +9,7 @@
 
 use std::time::{Duration, Instant};
 
+use chrono::{DateTime, SecondsFormat, Utc};
 use rusqlite::{Connection, OpenFlags};
 
 use super::failure;
@@ -16,8 +17,9 @@ use super::file::DatabaseFile;
 use crate::error::{Error, ErrorKind, Result};
 
 /// Statements that can be read at the same time: each side of a rule, and the tables of views over several of them. A
-/// connection that has nothing to do costs next to nothing.
+/// connection that has nothing to do costs next to nothing; but the fewer there are, the sooner they agree.
 pub(super) const READERS: usize = 16;
+const FEWEST: usize = 4;
 /// How long others may keep the file locked, or commit all the time.
 const PATIENCE: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(10);
@@ -31,43 +33,36 @@ pub(super) struct Snapshot {
 }
 
 impl Snapshot {
-    pub(super) fn take(file: &mut DatabaseFile) -> Result<Self> {
+    pub(super) fn take(file: &DatabaseFile) -> Result<Self> {
+        let failed = |failure| failure::error(&format!("{} cannot be opened", file.path.display()), failure);
         let (connections, immutable) = match Self::begin(file, false) {
-            // In WAL mode SQLite needs to make files in the folder. Where it may not, and there is no log of what is not in
-            // the file yet, the file is all there is.
-            Err(failure) if file.wal_mode && file.wal_size() == 0 && failure::needs_folder(&failure) => {
-                let again = Self::begin(file, true).map_err(|failure| cannot_open(file, failure))?;
-                (again, true)
+            // In WAL mode SQLite needs to make files in the folder. Where it may not, and the file is all there is, that is read.
+            Err(failure) if failure::needs_folder(&failure) && file.is_whole() => {
+                let whole = Self::begin(file, true).map_err(|_| failed(failure))?;
+                (whole, true)
             }
-            begun => (begun.map_err(|failure| cannot_open(file, failure))?, false),
+            begun => (begun.map_err(failed)?, false),
         };
         let Some(connections) = connections else {
             let message =
                 format!("{} is written to all the time: no two readings of it are the same", file.path.display());
             return Err(Error::new(ErrorKind::Unavailable, message).hint("try again later, or read a copy of the file"));
         };
-        let schema: i64 = connections
-            .first()
-            .map_or(Ok(0), |connection| connection.query_row("PRAGMA schema_version", [], |row| row.get(0)))
-            .map_err(|failure| cannot_open(file, failure))?;
-        let mut version = format!("change counter {}, schema version {schema}", file.change_counter()?);
-        if file.wal_mode {
-            version.push_str(&format!(", write-ahead log of {} bytes", file.wal_size()));
-        }
+        let version = connections.first().map_or(Ok(String::new()), |first| version(first, file)).map_err(failed)?;
         Ok(Self { connections, version, immutable })
     }
 
     /// None where it was changed all the time.
     fn begin(file: &DatabaseFile, immutable: bool) -> rusqlite::Result<Option<Vec<Connection>>> {
         let probe = open(file, immutable)?;
-        let connections = (0..READERS).map(|_| open(file, immutable)).collect::<rusqlite::Result<Vec<_>>>()?;
+        let mut connections = (0..READERS).map(|_| open(file, immutable)).collect::<rusqlite::Result<Vec<_>>>()?;
         let until = Instant::now() + PATIENCE;
         loop {
             let late = Instant::now() >= until;
             match Self::attempt(&probe, &connections) {
                 Ok(true) => return Ok(Some(connections)),
                 Ok(false) if late => return Ok(None),
-                Ok(false) => {}
+                Ok(false) => connections.truncate((connections.len() / 2).max(FEWEST)),
                 Err(failure) if late || !failure::is_busy(&failure) => return Err(failure),
                 Err(_) => {}
             }
@@ -104,6 +99,56 @@ fn open(file: &DatabaseFile, immutable: bool) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-fn cannot_open(file: &DatabaseFile, failure: rusqlite::Error) -> Error {
-    failure::error(&format!("{} cannot be opened", file.path.display()), failure)
+/// What a reader of the run's record can tell the state by. (SQLite's counters of changes stand in the file's header, which it
+/// does not show, and do not count in WAL mode.)
+fn version(connection: &Connection, file: &DatabaseFile) -> rusqlite::Result<String> {
+    let number = |pragma: &str| connection.query_row(&format!("PRAGMA {pragma}"), [], |row| row.get::<_, i64>(0));
+    let mode: String = connection.query_row("PRAGMA journal_mode", [], |row| row.get(0))?;
+    let (schema, pages, free) = (number("schema_version")?, number("page_count")?, number("freelist_count")?);
+    let modified = file.modified().map(|at| DateTime::<Utc>::from(at).to_rfc3339_opts(SecondsFormat::Micros, true));
+    let modified = modified.map(|at| format!(", file of {at}")).unwrap_or_default();
+    Ok(format!("schema version {schema}, {pages} pages, {free} of them free, journal mode {mode}{modified}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+    use super::*;
+
+    /// All connections see one state, while somebody commits as fast as they can.
+    #[rstest::rstest]
+    #[case("WAL")]
+    #[case("DELETE")]
+    fn all_connections_see_one_state(#[case] mode: &str) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("t.db");
+        let writer = Connection::open(&path).unwrap();
+        let begin = "PRAGMA synchronous = OFF; CREATE TABLE t (n INTEGER); INSERT INTO t VALUES (0)";
+        writer.execute_batch(&format!("PRAGMA journal_mode = {mode}; {begin}")).unwrap();
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let thread = std::thread::spawn(move || {
+            while !stopped.load(Relaxed) {
+                let _ = writer.execute_batch("UPDATE t SET n = n + 1");
+                std::thread::sleep(Duration::from_micros(300));
+            }
+        });
+        let mut states = Vec::new();
+        for _ in 0..30 {
+            let snapshot = Snapshot::take(&DatabaseFile::find(path.clone()).unwrap()).unwrap();
+            let state =
+                |connection: &Connection| connection.query_row("SELECT n FROM t", [], |row| row.get(0)).unwrap();
+            let seen: Vec<i64> = snapshot.connections.iter().map(state).collect();
+            assert!(seen.iter().all(|n| *n == seen[0]), "{seen:?}");
+            states.push(seen[0]);
+            drop(snapshot);
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        stop.store(true, Relaxed);
+        thread.join().unwrap();
+        states.dedup();
+        assert!(states.len() > 1, "nothing was written meanwhile");
+    }
 }
