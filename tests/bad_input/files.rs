@@ -222,9 +222,9 @@ fn names_that_tell_no_format_or_no_place() {
         "a.csv",
         "postgres://me:hunter2@db/erp",
         "usage",
-        "error: postgres://***@db/erp is a database, and this version reads files only
+        "error: the dataset names neither a table nor a query
            in side target, dataset postgres://***@db/erp
-         hint: export the table to Parquet or CSV, and compare that file",
+         hint: add table: sales.orders, or query: SELECT ...",
     );
 }
 

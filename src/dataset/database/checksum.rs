@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use minijinja::{Environment, context};
+use minijinja::context;
 
 use super::column::Column;
 use super::session::TextRows;
@@ -151,10 +151,7 @@ impl DatabaseTable {
             low => request.grid.low, step => request.grid.step, hash => request.hash.to_string(), k,
             row => self.row_text(&request.columns)?, from => self.from(), conditions,
         };
-        let rendered = Environment::new().render_str(template, values);
-        let rendered =
-            rendered.map_err(|error| Error::new(ErrorKind::Internal, "a checksum's template").source(error))?;
-        Ok(rendered.trim_start().to_string())
+        relation::rendered(template, values)
     }
 
     /// The rows of some segments.

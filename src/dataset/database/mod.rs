@@ -31,10 +31,13 @@ pub use checksum::{Grid, Request, SegmentBy, Segments, Sum};
 use session::Session;
 pub use table::DatabaseTable;
 
+/// A session that is open, or on its way.
+type Opening = Arc<OnceCell<Arc<dyn Session>>>;
+
 /// The databases that a run has asked for.
 #[derive(Default)]
 pub struct Databases {
-    sessions: Mutex<HashMap<(System, Secret), Arc<OnceCell<Arc<dyn Session>>>>>,
+    sessions: Mutex<HashMap<(System, Secret), Opening>>,
     /// What did not answer in time is not asked again in this run.
     away: Mutex<HashMap<(System, Secret), String>>,
 }

@@ -1,5 +1,6 @@
 //! What reads a relation: names in the quotes of each system, and the statement that selects columns of it.
 
+use crate::error::{Error, ErrorKind, Result};
 use crate::project::model::{DatabaseRelation, System};
 
 /// A name in the quotes of the system.
@@ -38,6 +39,13 @@ pub(super) fn shown(relation: &DatabaseRelation) -> String {
         DatabaseRelation::Table(parts) => parts.join("."),
         DatabaseRelation::Query(_) => "query".to_string(),
     }
+}
+
+/// A statement from the text of a template of `queries/`.
+pub(super) fn rendered(template: &str, values: minijinja::Value) -> Result<String> {
+    let sql = minijinja::Environment::new().render_str(template, values);
+    let sql = sql.map_err(|error| Error::new(ErrorKind::Internal, "a template of a statement").source(error))?;
+    Ok(sql.trim().to_string())
 }
 
 /// `SELECT columns FROM relation WHERE conditions LIMIT n`. No column at all selects a NULL for each row.

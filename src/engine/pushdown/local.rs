@@ -99,7 +99,7 @@ fn add(batch: &RecordBatch, grid: Grid, sums: &mut std::collections::HashMap<Opt
     let digests = as_fixed_size_binary_array(batch.column(1)).map_err(Error::from)?;
     for (row, digest) in digests.iter().enumerate() {
         let k = keys.is_valid(row).then(|| keys.value(row));
-        sums.entry(k.map(|k| grid.segment(k).unwrap_or(-1))).or_insert_with(Sum::default).add(digest_of(digest)?);
+        sums.entry(k.map(|k| grid.segment(k).unwrap_or(-1))).or_default().add(digest_of(digest)?);
     }
     Ok(())
 }

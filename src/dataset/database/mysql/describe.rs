@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use datafusion::arrow::datatypes::{DataType, TimeUnit};
+use minijinja::context;
 use mysql_async::Column as WireColumn;
 use mysql_async::consts::{ColumnFlags, ColumnType as T};
 
@@ -59,12 +60,6 @@ pub(super) async fn describe(
     Ok(described)
 }
 
-/// `table_schema = ... AND table_name = ...`: in information_schema, case is of no matter.
-fn is_table(parts: &[String]) -> String {
-    let name = literal(parts.last().map_or("", String::as_str));
-    format!("table_schema = {} AND table_name = {name}", schema(parts))
-}
-
 fn schema(parts: &[String]) -> String {
     match parts {
         [schema, _] => literal(schema),
@@ -74,12 +69,10 @@ fn schema(parts: &[String]) -> String {
 
 /// What the catalog knows of a table: about how many rows, and its primary key.
 async fn facts(connection: &mut Connection, parts: &[String], described: &mut Described) -> Result<()> {
-    let (is, name) = (is_table(parts), parts.last().map_or("", String::as_str));
-    let sql = format!(
-        "SELECT table_name, 'rows', table_rows FROM information_schema.tables WHERE {is} AND table_rows IS NOT NULL; \
-         SELECT table_name, 'key', column_name FROM information_schema.statistics \
-         WHERE {is} AND index_name = 'PRIMARY' ORDER BY seq_in_index"
-    );
+    let name = parts.last().map_or("", String::as_str);
+    let template = include_str!("../../../../queries/catalog/mysql_table.sql");
+    // In information_schema, case is of no matter.
+    let sql = relation::rendered(template, context! { schema => schema(parts), name => literal(name) })?;
     let start = Instant::now();
     let rows = connection.rows("the catalog cannot be read", &sql).await?;
     described.latency = start.elapsed();
@@ -100,12 +93,9 @@ async fn facts(connection: &mut Connection, parts: &[String], described: &mut De
 /// The tables that are nearly called so.
 async fn near(connection: &mut Connection, parts: &[String], error: Error) -> Error {
     let name = parts.last().map_or("", String::as_str).to_lowercase();
-    let sql = format!(
-        "SELECT table_schema = DATABASE(), table_schema, table_name FROM information_schema.tables \
-         WHERE table_schema = {} OR table_name = {} LIMIT {NAMES}",
-        schema(parts),
-        literal(&name)
-    );
+    let template = include_str!("../../../../queries/catalog/mysql_names.sql");
+    let values = context! { schema => schema(parts), name => literal(&name), limit => NAMES };
+    let Ok(sql) = relation::rendered(template, values) else { return error };
     let Ok(rows) = connection.rows("the catalog cannot be read", &sql).await else { return error };
     let distance = |other: &str| strsim::damerau_levenshtein(&name, &other.to_lowercase());
     let mut names: Vec<(usize, String)> = Vec::new();

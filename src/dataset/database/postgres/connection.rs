@@ -6,12 +6,14 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
+use minijinja::context;
 use tokio::task::JoinHandle;
 use tokio_postgres::{Client, SimpleQueryMessage, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::failure;
 use super::url::Target;
+use crate::dataset::database::relation::rendered;
 use crate::dataset::database::session::TextRows;
 use crate::error::{Error, Result};
 
@@ -73,7 +75,7 @@ impl Connection {
         });
         let tls = target.tls.clone();
         let connection = Self { client, task, timeout, tls, last: Mutex::new(Last::Done) };
-        let rows = connection.rows(&doing, &begin(timeout, snapshot)).await?;
+        let rows = connection.rows(&doing, &begin(timeout, snapshot)?).await?;
         Ok((connection, rows))
     }
 
@@ -148,17 +150,13 @@ fn patience() -> ExponentialBuilder {
 
 /// What every connection begins with. Texts have one form, whatever the server's settings; a client that is gone is
 /// noticed, where the server can. The first connection tells the facts of the session: version, position in the log, snapshot and its name.
-fn begin(timeout: Duration, snapshot: Option<&str>) -> String {
+fn begin(timeout: Duration, snapshot: Option<&str>) -> Result<String> {
     let join = snapshot.map(|name| format!("SET TRANSACTION SNAPSHOT '{name}';")).unwrap_or_default();
     let facts = match snapshot {
-        Some(_) => "",
-        None => {
-            "SELECT current_setting('server_version_num'), \
-             CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END, \
-             txid_current_snapshot(), pg_export_snapshot();"
-        }
+        Some(_) => String::new(),
+        None => rendered(include_str!("../../../../queries/catalog/postgres_session.sql"), context! {})? + ";",
     };
-    format!(
+    Ok(format!(
         "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {join} \
          SET LOCAL statement_timeout = {}; SET LOCAL idle_in_transaction_session_timeout = 0; \
          SET LOCAL timezone = 'UTC'; SET LOCAL datestyle = 'ISO, YMD'; SET LOCAL intervalstyle = 'iso_8601'; \
@@ -166,5 +164,5 @@ fn begin(timeout: Duration, snapshot: Option<&str>) -> String {
          SELECT set_config(name, '2s', true) FROM pg_settings WHERE name = 'client_connection_check_interval' \
          AND version() ~ 'linux'; SAVEPOINT tieout",
         timeout.as_millis().min(i32::MAX as u128)
-    )
+    ))
 }

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use minijinja::context;
 use tokio_postgres::types::{Kind as PgKind, Type};
 
 use super::connection::Connection;
@@ -79,25 +80,9 @@ async fn facts(
     table: Option<&str>,
 ) -> Result<()> {
     let probe = if version >= HASHES { "hashtextextended('tieout', 1)" } else { "NULL" };
-    let names = |from_where: &str, order: &str| {
-        // Of rows of tables that inherit, a table promises nothing.
-        let promised = "(c.relkind <> 'r' OR NOT c.relhassubclass)";
-        format!("(SELECT json_agg(a.attname ORDER BY {order}) FROM {from_where} AND {promised})")
-    };
-    let key = names(
-        "pg_index i, unnest(i.indkey) WITH ORDINALITY AS k(num, n), pg_attribute a \
-         WHERE i.indrelid = c.oid AND i.indisprimary AND a.attrelid = c.oid AND a.attnum = k.num",
-        "k.n",
-    );
-    let never_null = names("pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND a.attnotnull", "1");
-    let of_table = format!(
-        "SELECT c.reltuples::bigint, c.relkind, pg_relation_size(c.oid) / current_setting('block_size')::bigint, {key}, \
-         {never_null} FROM pg_class c WHERE c.oid = {}::regclass",
-        literal(table.unwrap_or_default())
-    );
-    let of_query = "SELECT NULL::bigint, NULL::text, NULL::bigint, NULL::text, NULL::text";
-    let facts = if table.is_some() { of_table.as_str() } else { of_query };
-    let sql = format!("SELECT f.*, {probe}, current_setting('server_encoding') FROM ({facts}) AS f");
+    let table = table.map(literal);
+    let template = include_str!("../../../../queries/catalog/postgres_table.sql");
+    let sql = relation::rendered(template, context! { table, probe })?;
     let start = Instant::now();
     let rows = connection.rows("the catalog cannot be read", &sql).await?;
     described.latency = start.elapsed();
@@ -135,10 +120,9 @@ async fn facts(
 
 /// The error, with the table that is nearly called so.
 async fn near(connection: &Connection, parts: &[String], error: Error) -> Error {
-    let sql = "SELECT n.nspname || '.' || c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
-               WHERE c.relkind IN ('r', 'v', 'm', 'p', 'f') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' \
-               ORDER BY 1 LIMIT 10000";
-    let Ok(rows) = connection.rows("the catalog cannot be read", sql).await else { return error };
+    let template = include_str!("../../../../queries/catalog/postgres_names.sql");
+    let Ok(sql) = relation::rendered(template, context! {}) else { return error };
+    let Ok(rows) = connection.rows("the catalog cannot be read", &sql).await else { return error };
     let names: Vec<String> = rows.into_iter().flatten().flatten().collect();
     match nearest(&parts.join("."), names.iter().map(String::as_str)) {
         Some(name) => Error::new(error.kind(), error.message()).hint(format!("did you mean {name}?")),
@@ -228,7 +212,7 @@ fn decimal(modifier: i32) -> Option<Kind> {
     let modifier = modifier.checked_sub(4).filter(|modifier| *modifier >= 0)?;
     let (precision, scale) = ((modifier >> 16) & 0xffff, (modifier & 0x7ff ^ 0x400) - 0x400);
     let fits = (1..=76).contains(&precision) && (0..=precision).contains(&scale);
-    fits.then(|| Kind::Decimal(precision as u8, scale as i8))
+    fits.then_some(Kind::Decimal(precision as u8, scale as i8))
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use chrono::Utc;
 use datafusion::arrow::record_batch::RecordBatch;
 use futures::StreamExt;
+use minijinja::context;
 use tokio::sync::{Mutex as AsyncMutex, OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio_postgres::CancelToken;
@@ -18,6 +19,7 @@ use super::decode::Decoders;
 use super::describe;
 use super::url::Target;
 use crate::dataset::database::pace::Pace;
+use crate::dataset::database::relation::rendered;
 use crate::dataset::database::session::{BatchSender, Described, Moment, Scan, Session, TextRows};
 use crate::error::{Error, ErrorKind, Result};
 use crate::project::model::{DatabaseRelation, SourceLimits, System, TextOptions};
@@ -85,12 +87,9 @@ impl PostgresSession {
     /// Waits while a replica is too far behind, or the replicas of this server are.
     async fn keep_up(&self, connection: &Connection) -> Result<()> {
         let Some(most) = self.limits.pause_when_lag else { return Ok(()) };
-        let sql = "SELECT coalesce(CASE WHEN pg_is_in_recovery() \
-                   THEN CASE WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0 \
-                        ELSE extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()) END \
-                   ELSE (SELECT extract(epoch FROM max(replay_lag)) FROM pg_stat_replication) END, 0)";
+        let sql = rendered(include_str!("../../../../queries/catalog/postgres_lag.sql"), context! {})?;
         loop {
-            let rows = connection.rows("cannot ask how far replicas are behind", sql).await?;
+            let rows = connection.rows("cannot ask how far replicas are behind", &sql).await?;
             let lag: f64 = rows.first().and_then(|row| row.first()?.as_deref()?.parse().ok()).unwrap_or(0.0);
             if lag <= most.as_secs_f64() {
                 return Ok(());

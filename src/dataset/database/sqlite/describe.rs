@@ -140,7 +140,7 @@ fn estimated_rows(connection: &Connection, name: &str) -> rusqlite::Result<Optio
 fn near(connection: &Connection, name: &str, doing: &str) -> Error {
     let error = Error::new(ErrorKind::NotFound, format!("{doing}: there is no such table"));
     let names = || -> rusqlite::Result<Vec<String>> {
-        let sql = "SELECT name FROM main.sqlite_schema WHERE type IN ('table', 'view') ORDER BY name";
+        let sql = include_str!("../../../../queries/catalog/sqlite_names.sql");
         connection.prepare(sql)?.query_map([], |row| row.get(0))?.collect()
     };
     let mut names = names().unwrap_or_default();

@@ -1,0 +1,3 @@
+SELECT name FROM main.sqlite_schema
+WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite^_%' ESCAPE '^'
+ORDER BY name
