@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::support::postgres::Postgres;
 use crate::support::tieout::{Finished, Tieout};
 use crate::support::{data, python, root, venv, weed};
 
@@ -104,6 +105,23 @@ fn quickstart_data_is_made_by_its_script() {
     }
     let ledger = |dir: &std::path::Path| data::rows(&data::read_parquet(&dir.join("ledger.parquet")), &[]);
     assert_eq!(ledger(&committed), ledger(&tieout.path("data")));
+}
+
+#[test]
+fn migration() {
+    let database = Postgres::shared().database();
+    let tieout = Tieout::in_example("migration").env("SHOP_URL", database.url());
+    database.sql(&std::fs::read_to_string(tieout.path("shop.sql")).unwrap());
+    let finished = tieout.run(["run", "--format", "json"]).exits(1);
+    check("migration", &finished, &tieout);
+    let orders = finished.rule("orders");
+    let differ = ["amount", "placed_at", "status", "note", "customer"].map(|name| column(&orders, name).0);
+    assert_eq!(differ, [3, 2, 1, 2, 0]);
+    // The data in the repository is what its script makes.
+    let made = tieout.path("made");
+    python::run_file(&tieout.path("make_data.py"), [&made]);
+    let rows = |folder: &std::path::Path| data::rows(&data::read_parquet(&folder.join("orders.parquet")), &[]);
+    assert_eq!(rows(&root().join("examples/migration/lake")), rows(&made));
 }
 
 #[test]
