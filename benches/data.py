@@ -253,3 +253,25 @@ def tiny(folder, scale):
                 TO '{folder}/{name}.{ending}' ({options})
             """)
     return {"rows": 10, "planted": planted(1, 0, 0)}
+
+
+def orders(folder, scale):
+    """TPC-H orders, as Parquet and CSV; in the copy 0.02 % of the rows are changed, missing or added, everywhere."""
+    subprocess.run(
+        [VENV / "tpchgen-cli", "parquet", "-s", str(scale), "--tables=orders", f"--output-dir={folder}"],
+        check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )
+    db = database(folder)
+    db.execute(f"CREATE TABLE orders AS FROM read_parquet('{folder}/orders.parquet') ORDER BY o_orderkey")
+    # Keys come in eights of every 32: key + 8 is free.
+    db.execute("""
+        CREATE TABLE copy AS WITH numbered AS (SELECT *, hash(o_orderkey) % 20000 AS lot FROM orders)
+        SELECT * EXCLUDE (lot) REPLACE (o_totalprice + CASE WHEN lot < 2 THEN 0.01 ELSE 0 END AS o_totalprice)
+        FROM numbered WHERE lot <> 2
+        UNION ALL SELECT * EXCLUDE (lot) REPLACE (o_orderkey + 8 AS o_orderkey) FROM numbered WHERE lot = 3
+    """)
+    for name in ["orders", "copy"]:
+        db.execute(f"COPY (FROM {name} ORDER BY o_orderkey) TO '{folder / name}.csv' (FORMAT csv, HEADER false)")
+    lots = dict(db.execute("SELECT hash(o_orderkey) % 20000 AS lot, count(*) FROM orders GROUP BY 1 HAVING lot < 4").fetchall())
+    rows = db.execute("SELECT count(*) FROM orders").fetchone()[0]
+    return {"rows": rows, "planted": planted(lots.get(0, 0) + lots.get(1, 0), lots.get(2, 0), lots.get(3, 0))}

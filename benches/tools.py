@@ -228,6 +228,37 @@ def read_objects(urls, size):
     return once
 
 
+def reladiff(pair, planted, *, source, target):
+    """Checksums inside both databases, by its default settings; its own options where a user would set them."""
+    names = [pair.key[0], "%"]
+
+    def once(folder):
+        process = run([
+            VENV / "reladiff", *source, *target, "-k", names[0], "-c", names[1], "-a", "hashdiff", "--json",
+        ])
+        if process.code not in (0, 1):
+            process.fail("reladiff")
+        # A changed row is told twice: as it was, and as it is.
+        told, wanted = len(process.stdout.splitlines()), 2 * planted["value_mismatch"] + sum(planted.values()) - planted["value_mismatch"]
+        if told != wanted:
+            raise Wrong(f"reladiff tells of {told} rows, not of {wanted}")
+        return process.measured()
+
+    return once
+
+
+def command(name, words, stdin=None):
+    """Any other program, run to its end."""
+
+    def once(folder):
+        process = run(words)
+        if process.code != 0:
+            process.fail(name)
+        return process.measured()
+
+    return once
+
+
 @dataclass
 class Rounds:
     """What each tool took in each round that counts."""

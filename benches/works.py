@@ -3,15 +3,17 @@
 A work takes `Settings` and gives sections of the report. `WORKS` names them, in the order in which they run.
 """
 
+import json
 import os
 import shutil
 import sys
 
 import data
+from database_server import mariadb, postgres
 from object_server import object_server
 from report import Line, Section
 from tools import (
-    KINDS, VENV, Pair, checksum, compara, decode, duckdb, read_objects, take_turns, tieout, tieout_has,
+    KINDS, VENV, Pair, checksum, command, compara, decode, duckdb, read_objects, reladiff, take_turns, tieout, tieout_has,
 )
 
 NOTHING = dict.fromkeys(KINDS, 0)
@@ -235,6 +237,64 @@ def s3(settings):
     yield Section(work, about, rounds, lines, notes)
 
 
+MD5 = """SELECT sum(('x' || substr(md5(concat(o_orderkey, '|', o_custkey, '|', o_orderstatus, '|', o_totalprice, '|', o_orderdate, '|',
+    o_orderpriority, '|', o_clerk, '|', o_shippriority, '|', o_comment)), 1, 16))::bit(64)::bigint) FROM {}"""
+MD5_OF_MYSQL = """SELECT sum(CAST(CONV(SUBSTRING(MD5(CONCAT_WS('|', o_orderkey, o_custkey, o_orderstatus, o_totalprice, o_orderdate,
+    o_orderpriority, o_clerk, o_shippriority, o_comment)), 1, 15), 16, 10) AS UNSIGNED)) FROM orders"""
+ORDERS = """(o_orderkey bigint PRIMARY KEY, o_custkey bigint NOT NULL, o_orderstatus varchar(1) NOT NULL,
+    o_totalprice decimal(15,2) NOT NULL, o_orderdate date NOT NULL, o_orderpriority varchar(15) NOT NULL, o_clerk varchar(15) NOT NULL,
+    o_shippriority int NOT NULL, o_comment varchar(79) NOT NULL)"""
+
+
+def databases(settings):
+    folder, facts = data.made(settings, data.orders, settings.scale)
+    about = f"{facts['rows']:,} orders of 9 columns a side"
+    with postgres(settings.scratch) as first, postgres(settings.scratch) as second, mariadb(settings.scratch) as third:
+        for server, names in [(first, ["orders"]), (second, ["orders", "copy"])]:
+            for name in names:
+                server.sql(f"CREATE TABLE {name} {ORDERS};\n\\copy {name} FROM '{folder}/{name}.csv' (FORMAT csv)\n")
+                server.sql(f"VACUUM ANALYZE {name}")
+        third.sql(f"CREATE TABLE orders {ORDERS}")
+        third.sql(f"LOAD DATA LOCAL INFILE '{folder}/orders.csv' INTO TABLE orders FIELDS TERMINATED BY ',' OPTIONALLY ENCLOSED BY '\"'")
+        third.sql("ANALYZE TABLE orders")
+        source = f"{first.url}?table=orders"
+
+        def of(server, table="orders"):
+            return server.url.replace("postgres://", "postgresql://"), table
+
+        for work, table, planted, goal in [
+            ("PostgreSQL, equal", "orders", NOTHING, 0.6),
+            ("PostgreSQL, 0.02 % differ", "copy", facts["planted"], 0.2),
+        ]:
+            pair = Pair(source, f"{second.url}?table={table}", ["o_orderkey"], planted)
+            rounds = take_turns(settings, {
+                "tieout": tieout(settings, pair), "reladiff": reladiff(pair, planted, source=of(first), target=of(second, table)),
+            })
+            yield Section(work, about, rounds, [Line(work, "time, of reladiff's", rounds.paired("tieout", "reladiff"), goal)])
+
+        # The slower side's pass, without sending anything.
+        passes = {
+            "md5, PostgreSQL": command("psql", [*first.psql, "-c", "SET max_parallel_workers_per_gather = 0", "-c", MD5.format("orders")]),
+            "md5, MariaDB": command("mariadb", [*third.client, "bench", "-e", MD5_OF_MYSQL]),
+        }
+        for work, target, slower in [
+            ("PostgreSQL against Parquet", f"{folder}/orders.parquet", "md5, PostgreSQL"),
+            ("PostgreSQL against MariaDB", f"{third.url}?table=orders", "md5, MariaDB"),
+        ]:
+            pair = Pair(source, target, ["o_orderkey"], NOTHING)
+            rounds = take_turns(settings, {"tieout": tieout(settings, pair), slower: passes[slower]})
+            yield Section(work, about, rounds, [Line(work, "time, of the slower side's md5 pass", rounds.paired("tieout", slower), 1.3)])
+
+        work = "scan of PostgreSQL"
+        (settings.scratch / "tieout.yaml").write_text(json.dumps({"datasets": {"o": {"postgres": {"url": first.url, "table": "orders"}}}}))
+        words = [settings.tieout, "sql", "SELECT * FROM o WHERE random() > 2", "--project", settings.scratch, "--threads", settings.threads]
+        rounds = take_turns(settings, {
+            "tieout": command("tieout sql", words),
+            "COPY": command("psql", [*first.psql, "-o", "/dev/null", "-c", "COPY orders TO STDOUT (FORMAT binary)"]),
+        })
+        yield Section(work, about, rounds, [Line(work, "time, of a binary COPY's", rounds.paired("tieout", "COPY"), 2.0)])
+
+
 WORKS = {
     "parquet": parquet,
     "equal": equal,
@@ -246,6 +306,7 @@ WORKS = {
     "cache": cache,
     "tiny": tiny,
     "s3": s3,
+    "databases": databases,
     "large": large,
 }
 # Takes a machine with much memory and time: only when asked for.
