@@ -25,7 +25,7 @@ use crate::project::model::{DatabaseRelation, SourceLimits, System, TextOptions}
 /// How often a replica that is behind is asked again.
 const LAG_PAUSE: Duration = Duration::from_secs(1);
 /// How long all connections may have rows that nobody takes, while somebody waits for a connection.
-const STALL: Duration = Duration::from_secs(20);
+const STALL: Duration = Duration::from_secs(10);
 
 pub(super) struct PostgresSession {
     target: Target,
