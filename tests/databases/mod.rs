@@ -1,6 +1,8 @@
 //! Databases, against real servers.
 
 mod away;
+mod bad_input;
+mod faults;
 mod mysql;
 mod postgres;
 mod proxy;

@@ -20,7 +20,8 @@ const PIECES: &str = "
 /// What another connection sees of the runs in this database.
 fn activity(pair: &Pair, what: &str) -> String {
     pair.database.query(&format!(
-        "SELECT {what} FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'tieout'"
+        "SELECT {what} FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'tieout'
+         AND backend_type = 'client backend'"
     ))
 }
 
@@ -29,7 +30,7 @@ fn start(pair: &Pair, args: &[&str]) -> Child {
 }
 
 #[track_caller]
-fn wait_for(what: impl Fn() -> bool) {
+fn wait_for(mut what: impl FnMut() -> bool) {
     let start = Instant::now();
     while !what() {
         assert!(start.elapsed() < Duration::from_secs(30), "it does not come");
@@ -47,7 +48,10 @@ fn every_row_is_read_once_however_many_read() {
         // It reads both sides at once, and one connection keeps the snapshot.
         if *connections == "1" && strategy == "merge" {
             let (message, hint) = pair.fails("big", "same", &args);
-            assert!(message.starts_with("more is read at the same time than 1 connections to postgres://"), "{message}");
+            assert!(
+                message.starts_with("more is read at the same time than 1 connections to postgres://"),
+                "{message}"
+            );
             assert_eq!(hint, "raise limits.connections: to 3 at least");
         } else if *connections != "2" || strategy != "merge" {
             let rule = pair.reconciled("big", "same", &args);
@@ -89,7 +93,7 @@ fn a_query_that_writes_is_refused() {
         "CREATE TABLE t (id int); INSERT INTO t VALUES (1); CREATE SEQUENCE s;
          CREATE FUNCTION writes() RETURNS int LANGUAGE sql AS 'INSERT INTO t VALUES (2) RETURNING id';",
     );
-    for query in ["SELECT writes() AS id", "SELECT nextval('s')::int AS id", "SELECT lo_create(0)::int AS id"] {
+    for query in ["SELECT writes() AS id", "SELECT nextval('s')::int AS id"] {
         let (message, hint) = pair.fails(&pair.query(query), "t", &["--key", "id"]);
         assert!(message.contains("in a read-only transaction"), "{message}");
         assert_eq!(hint, "tieout only reads: a query must not change anything");
@@ -138,11 +142,9 @@ fn all_is_seen_in_one_moment_and_the_run_says_which() {
     for strategy in STRATEGIES {
         let child = start(&pair, &["run", "--format", "json", "--strategy", strategy]);
         // The snapshot is taken before the first row is read; what is committed from then on is not seen.
-        wait_for(|| activity(&pair, "count(*)") != "0" && activity(&pair, "bool_or(query LIKE 'COPY%')") == "t");
+        wait_for(|| activity(&pair, "count(*) FILTER (WHERE query LIKE '%big%')") != "0");
         pair.database.sql("UPDATE big SET x = 'later' WHERE id % 5 = 0; INSERT INTO big VALUES (-1, ''); DELETE FROM same WHERE id < 100; VACUUM same");
-        let output = child.wait_with_output().unwrap();
-        let said = String::from_utf8(output.stdout).unwrap();
-        assert_eq!(output.status.code(), Some(0), "{said}");
+        Finished::of_child(child).exits(0);
         pair.database.sql("DROP TABLE big, same");
         pair.database.sql(PIECES);
     }
@@ -168,12 +170,11 @@ fn ctrl_c_ends_the_statement_on_the_server() {
             let args =
                 ["diff", &source, &same, "--key", "id", "--columns", "id", "--out", "out", "--option", connections];
             let child = start(&pair, &args);
-            wait_for(|| activity(&pair, "count(*) FILTER (WHERE state = 'active' AND query LIKE 'COPY%')") != "0");
+            wait_for(|| activity(&pair, "count(*) FILTER (WHERE state = 'active' AND query LIKE '%pg_sleep%')") != "0");
             let stop = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
             assert!(stop.success());
             let start = Instant::now();
-            let output = child.wait_with_output().unwrap();
-            assert_eq!(output.status.code(), Some(130), "{}", String::from_utf8_lossy(&output.stderr));
+            Finished::of_child(child).exits(130);
             wait_for(|| activity(&pair, "count(*)") == "0");
             assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
             assert!(!pair.tieout.path("out").exists());

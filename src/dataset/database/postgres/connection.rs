@@ -115,6 +115,11 @@ impl Connection {
         self.now(Last::Done);
     }
 
+    /// Whether nothing runs on the server for it.
+    pub(super) fn is_at_rest(&self) -> bool {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) != Last::Begun
+    }
+
     fn now(&self, last: Last) {
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = last;
     }
