@@ -96,7 +96,7 @@ fn what_is_not_in_the_database() {
         ("nothing_like_it", stored),
         ("no_schema.orders", "did you mean sales.orders?"),
         ("lins", "did you mean public.lines?"),
-        ("other_db.public.t", "check the query"),
+        ("other_db.public.t", "the server cannot do this: write it in another way"),
     ] {
         let (said, told) = pair.fails(&pair.table(name), "t", &["--key", "id"]);
         assert!(said.starts_with(&format!("the table {name} cannot be read: ")), "{said}");
@@ -111,7 +111,11 @@ fn what_is_not_in_the_database() {
         ),
         ("SELEC 1", "syntax error at or near \"SELEC\"", "correct the query"),
         ("SELECT 1 +", "syntax error at or near \")\"", "correct the query"),
-        ("SELECT $1::int AS id", "there is no parameter $1", "write its value into the query"),
+        (
+            "SELECT $1::int AS id",
+            "the query has a placeholder ($1), to which nobody gives a value",
+            "write the value into the query",
+        ),
         ("SELECT id / 0 AS id FROM t", "division by zero", "correct the query"),
         ("SELECT 'x'::int AS id", "invalid input syntax for type integer: \"x\"", "correct the query"),
     ] {

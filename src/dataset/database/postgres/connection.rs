@@ -15,7 +15,8 @@ use super::url::Target;
 use crate::dataset::database::session::TextRows;
 use crate::error::{Error, Result};
 
-/// How long the server may be silent beyond the time that a statement may take.
+/// How long the server may be silent beyond the time that a statement may take: as long again, within these bounds.
+const LEAST_GRACE: Duration = Duration::from_secs(1);
 const GRACE: Duration = Duration::from_secs(10);
 /// How long the server may take to be told that a statement is to end.
 pub(super) const FAREWELL: Duration = Duration::from_secs(2);
@@ -65,7 +66,7 @@ impl Connection {
         // The driver's own limit is for the socket alone.
         let connected =
             tokio::time::timeout(waiting, connecting).await.map_err(|_| failure::silent(&doing).retryable())?;
-        let (client, connection) = connected.map_err(|error| failure::error(&doing, error))?;
+        let (client, connection) = connected.map_err(|error| failure::connecting(&target.shown, error))?;
         let task = tokio::spawn(async move {
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "a connection to PostgreSQL ended");
@@ -136,7 +137,7 @@ impl Connection {
         doing: &str,
         answer: impl Future<Output = Result<T, tokio_postgres::Error>>,
     ) -> Result<T> {
-        match tokio::time::timeout(self.timeout.saturating_add(GRACE), answer).await {
+        match tokio::time::timeout(self.timeout.saturating_add(self.timeout.clamp(LEAST_GRACE, GRACE)), answer).await {
             Ok(answer) => answer.map_err(|error| {
                 self.now(Last::Failed);
                 failure::error(doing, error)
