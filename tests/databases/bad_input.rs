@@ -109,7 +109,7 @@ fn what_is_not_in_the_database() {
             "relation \"nothing\" does not exist",
             "check the name: as it is stored, with its schema, such as sales.orders",
         ),
-        ("SELEC 1", "syntax error at or near \"SELEC\"", "correct the query"),
+        ("SELEC 1", "syntax error at or near \"1\"", "correct the query"),
         ("SELECT 1 +", "syntax error at or near \")\"", "correct the query"),
         (
             "SELECT $1::int AS id",
