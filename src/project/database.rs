@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
+use datafusion::sql::sqlparser::dialect::GenericDialect;
+use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 use url::Url;
 
 use super::datasets::columns;
@@ -57,18 +59,20 @@ pub(super) fn parts(value: &str, system: System) -> Result<Parts> {
     if url.path().trim_matches('/').is_empty() {
         return Err(wrong("it names no database"));
     }
+    if url.fragment().is_some() {
+        return Err(wrong("a `#` in it is written as %23"));
+    }
     let (mut table, mut query, mut kept) = (None, None, Vec::new());
-    for (name, value) in url.query_pairs() {
-        match name.as_ref() {
-            "table" => table = Some(value.into_owned()),
-            "query" => query = Some(value.into_owned()),
-            _ => kept.push((name.into_owned(), value.into_owned())),
+    for (written, name, value) in pairs(url.query().unwrap_or_default()) {
+        let value = || value.ok_or_else(|| wrong("a `%` in it is written as %25"));
+        match name {
+            "table" => table = Some(value()?),
+            "query" => query = Some(value()?),
+            _ => kept.push(written),
         }
     }
-    url.set_query(None);
-    if !kept.is_empty() {
-        url.query_pairs_mut().extend_pairs(kept);
-    }
+    let kept = (!kept.is_empty()).then(|| kept.join("&"));
+    url.set_query(kept.as_deref());
     Ok(Parts { location: Secret::new(url.as_str()), table, query })
 }
 
@@ -84,14 +88,24 @@ pub(super) fn sqlite_parts(value: &str, base: &Path) -> Result<Parts> {
     let path = path.strip_prefix('/').ok_or_else(|| wrong("there are two slashes before the path"))?;
     let path = percent_decoded(path).filter(|path| !path.is_empty()).ok_or_else(|| wrong("it names no file"))?;
     let (mut table, mut statement) = (None, None);
-    for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
-        match name.as_ref() {
-            "table" => table = Some(value.into_owned()),
-            "query" => statement = Some(value.into_owned()),
+    for (_, name, value) in pairs(query) {
+        let value = || value.ok_or_else(|| wrong("a `%` in it is written as %25"));
+        match name {
+            "table" => table = Some(value()?),
+            "query" => statement = Some(value()?),
             other => return Err(wrong(&format!("it has no parameter `{other}`"))),
         }
     }
     Ok(Parts { location: Secret::new(base.join(path).to_string_lossy()), table, query: statement })
+}
+
+/// The parameters behind the `?` of a URL: each as it is written, its name, and its value, unless that cannot be decoded. A `+`
+/// is one, as servers read it: in SQL it adds.
+fn pairs(query: &str) -> impl Iterator<Item = (&str, &str, Option<String>)> {
+    query.split('&').filter(|written| !written.is_empty()).map(|written| {
+        let (name, value) = written.split_once('=').unwrap_or((written, ""));
+        (written, name, percent_decoded(value))
+    })
 }
 
 fn percent_decoded(text: &str) -> Option<String> {
@@ -209,7 +223,7 @@ pub(super) fn relation(
             })?))
         }
         (None, Some(query)) => {
-            let query = query.trim().trim_end_matches(';').trim().to_string();
+            let query = without_end(&query).trim().to_string();
             match query.is_empty() {
                 true => Err(source.error(place, "query is empty").hint("write SELECT ..., or name a table")),
                 false => Ok(DatabaseRelation::Query(query)),
@@ -222,6 +236,23 @@ pub(super) fn relation(
             Err(source.error(place, "the dataset names both a table and a query").hint("keep one of them"))
         }
     }
+}
+
+/// A statement without the semicolon that ends it, and what comments stand behind that.
+fn without_end(sql: &str) -> &str {
+    // What is quoted or a comment is so in every dialect; what cannot be told apart is left to the server.
+    let Ok(tokens) = Tokenizer::new(&GenericDialect {}, sql).tokenize_with_location() else { return sql };
+    let end = tokens.iter().rev().map_while(|token| match token.token {
+        Token::SemiColon => Some(Some(token.span.start)),
+        Token::Whitespace(_) | Token::EOF => Some(None),
+        _ => None,
+    });
+    let Some(end) = end.flatten().last() else { return sql };
+    let lines = sql.split_inclusive('\n').take(end.line.saturating_sub(1) as usize);
+    let before: usize = lines.map(str::len).sum();
+    let column = end.column.saturating_sub(1) as usize;
+    let offset = sql[before..].char_indices().nth(column).map_or(sql.len(), |(at, _)| before + at);
+    &sql[..offset]
 }
 
 /// The limits of a source, each checked.
@@ -300,6 +331,34 @@ mod tests {
     #[case("sqlite:////data/a%20b.db?table=t", "/data/a b.db")]
     fn sqlite_files(#[case] url: &str, #[case] path: &str) {
         assert_eq!(sqlite_parts(url, Path::new("/base")).unwrap().location.expose(), path);
+    }
+
+    #[test]
+    fn parameters_are_what_they_say() {
+        let url = "postgres://me@db/erp?options=-c%20search_path%3Da+b&query=SELECT%201+1";
+        let parts = parts(url, System::Postgres).unwrap();
+        assert_eq!(parts.location.expose(), "postgres://me@db/erp?options=-c%20search_path%3Da+b");
+        assert_eq!(parts.query.as_deref(), Some("SELECT 1+1"));
+    }
+
+    #[rstest]
+    #[case("postgres://me@db/erp?table=a#b", "a `#` in it is written as %23")]
+    #[case("postgres://me@db/erp?query=SELECT%201%2", "a `%` in it is written as %25")]
+    fn what_would_be_cut_off(#[case] url: &str, #[case] what: &str) {
+        let error = parts(url, System::Postgres).unwrap_err();
+        assert!(error.message().ends_with(what), "{error}");
+    }
+
+    #[rstest]
+    #[case("SELECT 1", "SELECT 1")]
+    #[case("SELECT 1;", "SELECT 1")]
+    #[case("SELECT 1\n; -- one;\n;", "SELECT 1\n")]
+    #[case("SELECT ';' -- one;", "SELECT ';' -- one;")]
+    #[case("SELECT é, /* ; */ 'é' ; /* all */", "SELECT é, /* ; */ 'é' ")]
+    #[case("SELECT 1; SELECT 2;", "SELECT 1; SELECT 2")]
+    #[case("SELECT 'open;", "SELECT 'open;")]
+    fn statements_lose_their_end(#[case] sql: &str, #[case] without: &str) {
+        assert_eq!(without_end(sql), without);
     }
 
     #[test]

@@ -1,11 +1,16 @@
 //! Databases, against real servers.
 
 mod away;
+mod bad_input;
+mod faults;
 mod mysql;
 mod postgres;
 mod proxy;
 mod pushdown;
+mod relations;
 mod servers;
+mod sessions;
 mod sqlite;
 mod tie;
+mod tls;
 mod types;

@@ -2,7 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -106,6 +106,16 @@ impl Finished {
             command.write_stdin(input);
         }
         let output = command.timeout(TIMEOUT).output().unwrap_or_else(|e| panic!("could not start {command:?}: {e}"));
+        Self {
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).expect("stdout is UTF-8"),
+            stderr: String::from_utf8(output.stderr).expect("stderr is UTF-8"),
+        }
+    }
+
+    /// What a command that was spawned leaves behind, once it ends.
+    pub fn of_child(child: Child) -> Self {
+        let output = child.wait_with_output().unwrap();
         Self {
             code: output.status.code(),
             stdout: String::from_utf8(output.stdout).expect("stdout is UTF-8"),

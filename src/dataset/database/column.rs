@@ -103,7 +103,11 @@ impl Column {
 pub(super) fn as_text(name: &str) -> String {
     let plain = !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '_');
     let quoted = if plain { name.to_string() } else { format!("{name:?}") };
-    format!("columns: {{{quoted}: text}} (--option columns.{name}=text)")
+    let option = match name.contains(['"', '=', ',']) {
+        true => format!("\"columns.{}\"", name.replace('"', "\"\"")),
+        false => format!("columns.{name}"),
+    };
+    format!("columns: {{{quoted}: text}} (--option {option}=text)")
 }
 
 fn text_of(declared: &str) -> HashMap<String, String> {

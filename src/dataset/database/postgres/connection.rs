@@ -17,7 +17,8 @@ use crate::dataset::database::relation::rendered;
 use crate::dataset::database::session::TextRows;
 use crate::error::{Error, Result};
 
-/// How long the server may be silent beyond the time that a statement may take.
+/// How long the server may be silent beyond the time that a statement may take: as long again, within these bounds.
+const LEAST_GRACE: Duration = Duration::from_secs(1);
 const GRACE: Duration = Duration::from_secs(10);
 /// How long the server may take to be told that a statement is to end.
 pub(super) const FAREWELL: Duration = Duration::from_secs(2);
@@ -67,7 +68,7 @@ impl Connection {
         // The driver's own limit is for the socket alone.
         let connected =
             tokio::time::timeout(waiting, connecting).await.map_err(|_| failure::silent(&doing).retryable())?;
-        let (client, connection) = connected.map_err(|error| failure::error(&doing, error))?;
+        let (client, connection) = connected.map_err(|error| failure::connecting(&target.shown, error))?;
         let task = tokio::spawn(async move {
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "a connection to PostgreSQL ended");
@@ -117,6 +118,11 @@ impl Connection {
         self.now(Last::Done);
     }
 
+    /// Whether nothing runs on the server for it.
+    pub(super) fn is_at_rest(&self) -> bool {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) != Last::Begun
+    }
+
     fn now(&self, last: Last) {
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = last;
     }
@@ -133,7 +139,7 @@ impl Connection {
         doing: &str,
         answer: impl Future<Output = Result<T, tokio_postgres::Error>>,
     ) -> Result<T> {
-        match tokio::time::timeout(self.timeout.saturating_add(GRACE), answer).await {
+        match tokio::time::timeout(self.timeout.saturating_add(self.timeout.clamp(LEAST_GRACE, GRACE)), answer).await {
             Ok(answer) => answer.map_err(|error| {
                 self.now(Last::Failed);
                 failure::error(doing, error)

@@ -46,6 +46,10 @@ pub(super) async fn describe(
         }
         (statement, _) => statement?,
     };
+    if !statement.params().is_empty() {
+        return Err(Error::new(ErrorKind::Sql, "the query has a placeholder ($1), to which nobody gives a value")
+            .hint("write the value into the query"));
+    }
     let columns = statement.columns().iter().map(|column| {
         let (name, typ) = (column.name(), column.type_());
         match text.columns.get(name) {
@@ -123,8 +127,12 @@ async fn near(connection: &Connection, parts: &[String], error: Error) -> Error 
     let template = include_str!("../../../../queries/catalog/postgres_names.sql");
     let Ok(sql) = relation::rendered(template, context! {}) else { return error };
     let Ok(rows) = connection.rows("the catalog cannot be read", &sql).await else { return error };
-    let names: Vec<String> = rows.into_iter().flatten().flatten().collect();
-    match nearest(&parts.join("."), names.iter().map(String::as_str)) {
+    let names = |part: usize| rows.iter().filter_map(move |row| row.get(part)?.as_deref());
+    let by_table = || {
+        let table = nearest(parts.last()?, names(1))?;
+        names(0).zip(names(1)).find(|(_, name)| *name == table).map(|(full, _)| full)
+    };
+    match nearest(&parts.join("."), names(0)).or_else(by_table) {
         Some(name) => Error::new(error.kind(), error.message()).hint(format!("did you mean {name}?")),
         None => error,
     }

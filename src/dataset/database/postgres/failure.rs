@@ -6,6 +6,17 @@ use tokio_postgres::error::SqlState;
 
 use crate::error::{Error, ErrorKind};
 
+/// No connection to a server: what it refuses stands in the URL.
+pub(super) fn connecting(shown: &str, failure: tokio_postgres::Error) -> Error {
+    let doing = format!("cannot connect to {shown}");
+    let class = failure.code().map(|state| state.code().get(..2).unwrap_or(""));
+    match (class, failure.as_db_error()) {
+        (Some("42" | "22" | "55"), Some(told)) => Error::new(ErrorKind::Config, format!("{doing}: {}", told.message()))
+            .hint("check the parameters of the URL"),
+        _ => error(&doing, failure),
+    }
+}
+
 /// `doing`: what could not be done, such as "the table cannot be read".
 pub(super) fn error(doing: &str, failure: tokio_postgres::Error) -> Error {
     let Some(told) = failure.as_db_error() else { return lost(doing, &failure) };
@@ -29,6 +40,7 @@ pub(super) fn error(doing: &str, failure: tokio_postgres::Error) -> Error {
             (ErrorKind::Unavailable, "raise limits.statement_timeout, or compare fewer rows")
         }
         "42" | "22" => (ErrorKind::Sql, "correct the query"),
+        "0A" => (ErrorKind::Sql, "the server cannot do this: write it in another way"),
         "53" => (
             ErrorKind::Unavailable,
             "the server is short of connections, memory or disk: try later, or lower limits.connections",
@@ -63,6 +75,9 @@ fn lost(doing: &str, failure: &tokio_postgres::Error) -> Error {
         _ if unknown_host => (ErrorKind::NotFound, "check the host in the URL"),
         _ if text.contains("TLS") || why.contains("certificate") || why.contains("TLS") => {
             (ErrorKind::Permission, "check sslmode and sslrootcert in the URL")
+        }
+        _ if why.contains("password missing") => {
+            (ErrorKind::Permission, "put the password into the URL, or into PGPASSWORD")
         }
         _ if text.contains("password") || text.contains("configuration") => {
             (ErrorKind::Permission, "check the user and the password in the URL")

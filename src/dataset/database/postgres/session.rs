@@ -26,8 +26,10 @@ use crate::project::model::{DatabaseRelation, SourceLimits, System, TextOptions}
 
 /// How often a replica that is behind is asked again.
 const LAG_PAUSE: Duration = Duration::from_secs(1);
+/// The number of the connection that keeps the snapshot.
+const COORDINATOR: usize = 0;
 /// How long all connections may have rows that nobody takes, while somebody waits for a connection.
-const STALL: Duration = Duration::from_secs(20);
+const STALL: Duration = Duration::from_secs(10);
 
 pub(super) struct PostgresSession {
     target: Target,
@@ -71,7 +73,7 @@ impl PostgresSession {
             version: version.parse().unwrap_or(0),
             moment: Moment { at: Utc::now(), version: format!("lsn {lsn}, snapshot {transactions}") },
             snapshot: snapshot.clone(),
-            running: Mutex::new(vec![(0, coordinator.client.cancel_token())]),
+            running: Mutex::new(vec![(COORDINATOR, coordinator.client.cancel_token())]),
             coordinator: AsyncMutex::new(coordinator),
             idle: Mutex::default(),
             permits: Arc::new(Semaphore::new(readers(&limits))),
@@ -127,7 +129,7 @@ impl PostgresSession {
             None => Connection::open(&self.target, self.limits.statement_timeout, Some(&self.snapshot)).await?.0,
         };
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        let number = running.last().map_or(0, |(number, _)| number + 1);
+        let number = running.last().map_or(COORDINATOR, |(number, _)| *number) + 1;
         running.push((number, connection.client.cancel_token()));
         Ok(Reader { session: self, number, connection: Some(connection), _permit: permit })
     }
@@ -280,7 +282,10 @@ impl Session for PostgresSession {
     }
 
     async fn close(&self) {
-        let running = std::mem::take(&mut *self.running.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut running = std::mem::take(&mut *self.running.lock().unwrap_or_else(PoisonError::into_inner));
+        if self.coordinator.try_lock().is_ok_and(|coordinator| coordinator.is_at_rest()) {
+            running.retain(|(number, _)| *number != COORDINATOR);
+        }
         let cancel = running.iter().map(|(_, token)| token.cancel_query(self.target.tls.clone()));
         let farewells = std::mem::take(&mut *self.farewells.lock().unwrap_or_else(PoisonError::into_inner));
         let all = futures::future::join(futures::future::join_all(cancel), farewells.join_all());

@@ -10,7 +10,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use url::Url;
 
 use crate::dataset::database::tls::{self, Trust};
-use crate::dataset::redact;
+use crate::dataset::{percent, redact};
 use crate::error::{Error, ErrorKind, Result};
 
 /// A server, with what it takes to connect.
@@ -33,21 +33,24 @@ const MODES: [&str; 6] = ["disable", "allow", "prefer", "require", "verify-ca", 
 impl Target {
     /// `sslmode` and `sslrootcert` mean what they mean to libpq; a password that is not in the URL comes from `PGPASSWORD`.
     pub(super) fn parse(text: &str) -> Result<Self> {
-        let shown = redact::location(text);
+        // Parameters may hold a password too.
+        let shown = redact::location(text.split(['?', '#']).next().unwrap_or_default());
         let wrong = |what: String| {
             Error::new(ErrorKind::Config, format!("the URL {shown} cannot be used: {what}"))
                 .hint("write postgres://user:password@host:5432/database?sslmode=verify-full")
         };
         let mut url = Url::parse(text).map_err(|error| wrong(error.to_string()))?;
         let (mut mode, mut root, mut kept) = ("prefer".to_string(), None, Vec::new());
-        for (name, value) in url.query_pairs() {
-            match name.as_ref() {
-                "sslmode" => mode = value.into_owned(),
-                "sslrootcert" => root = Some(PathBuf::from(value.as_ref())),
+        for written in url.query().unwrap_or_default().split('&').filter(|written| !written.is_empty()) {
+            let (name, value) = written.split_once('=').unwrap_or((written, ""));
+            let value = String::from_utf8_lossy(&percent::decode(value)).into_owned();
+            match name {
+                "sslmode" => mode = value,
+                "sslrootcert" => root = Some(PathBuf::from(value)),
                 "sslcert" | "sslkey" => {
                     return Err(wrong(format!("`{name}` (a client's certificate) is not supported")));
                 }
-                _ => kept.push((name.into_owned(), value.into_owned())),
+                _ => kept.push(written),
             }
         }
         // As libpq: `require` with a root certificate checks it.
@@ -59,10 +62,8 @@ impl Target {
             ("verify-full", _) => (SslMode::Require, Trust::Host),
             (other, _) => return Err(wrong(format!("sslmode `{other}` is none of {}", MODES.join(", ")))),
         };
-        url.set_query(None);
-        if !kept.is_empty() {
-            url.query_pairs_mut().extend_pairs(kept);
-        }
+        let kept = (!kept.is_empty()).then(|| kept.join("&"));
+        url.set_query(kept.as_deref());
         let mut config: Config = url.as_str().parse().map_err(|error: tokio_postgres::Error| {
             let cause = std::error::Error::source(&error).map(ToString::to_string);
             wrong(cause.unwrap_or_else(|| error.to_string()))
@@ -105,7 +106,7 @@ mod tests {
         let error = mode("postgres://u:p@h/d?sslmode=on").unwrap_err();
         assert_eq!(
             error.message(),
-            "the URL postgres://h/d?sslmode=on cannot be used: sslmode `on` is none of disable, allow, prefer, require, verify-ca, verify-full"
+            "the URL postgres://h/d cannot be used: sslmode `on` is none of disable, allow, prefer, require, verify-ca, verify-full"
         );
         let error = mode("postgres://u:secret@h/d?sslrootcert=/nowhere.pem&sslmode=verify-ca").unwrap_err();
         assert!(error.to_string().starts_with("the certificates in /nowhere.pem cannot be read"), "{error}");
