@@ -101,9 +101,14 @@ impl Column {
 
 /// How a project, and `tieout diff`, say that a column is to be read as text.
 pub(super) fn as_text(name: &str) -> String {
+    declared(name, "text")
+}
+
+/// The same for text that is to be read as another type.
+pub(super) fn declared(name: &str, kind: &str) -> String {
     let plain = !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '_');
     let quoted = if plain { name.to_string() } else { format!("{name:?}") };
-    format!("columns: {{{quoted}: text}} (--option columns.{name}=text)")
+    format!("columns: {{{quoted}: {kind}}} (--option columns.{name}={kind})")
 }
 
 fn text_of(declared: &str) -> HashMap<String, String> {

@@ -1,10 +1,10 @@
 //! Both sides of a run see one moment, whatever is written meanwhile.
 
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use super::pair::{Pair, told};
+use super::pair::{Pair, away};
 use crate::support::data;
 use crate::support::mariadb::MariaDb;
 use crate::support::tieout::Finished;
@@ -139,12 +139,14 @@ fn too_few_connections_are_told() {
     let pair = Pair::new(
         "CREATE TABLE t AS SELECT seq AS id, repeat('x', 100) AS name FROM seq_1_to_300000; CREATE VIEW u AS SELECT * FROM t",
     );
-    pair.project(&pair.database.url(), "limits: {connections: 1, statement_timeout: 3s}");
-    let finished = pair.tieout.run(["run", "--strategy", "merge", "--format", "json"]);
-    if finished.code != Some(0) {
-        let (message, hint) = told(&finished.exits(2));
-        assert!(message.starts_with("the only connection to mysql://127.0.0.1:"), "{message}");
-        assert_eq!(hint, "raise limits.connections");
+    // One after the other is well, at the same time is not.
+    pair.project(&pair.database.url(), "limits: {connections: 1}");
+    for strategy in ["digest", "merge"] {
+        let finished = pair.tieout.run(["run", "--strategy", strategy, "--format", "json"]);
+        if finished.code != Some(0) {
+            let message = away(finished);
+            assert!(message.starts_with("more is read at the same time than 1 connections to mysql://"), "{message}");
+        }
     }
 }
 
@@ -175,6 +177,29 @@ fn nobody_listens_any_more() {
     let start = Instant::now();
     while pair.database.query(left) != "0" {
         assert!(start.elapsed() < Duration::from_secs(20), "{}", pair.database.query("SHOW PROCESSLIST"));
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn what_is_interrupted_ends_on_the_server() {
+    let endless = "CREATE TABLE t AS SELECT seq AS id FROM seq_1_to_10;
+        CREATE VIEW u AS SELECT sum(a.seq * b.seq * c.seq) AS id FROM seq_1_to_10000 a, seq_1_to_10000 b, seq_1_to_10000 c";
+    let pair = Pair::new(endless);
+    pair.project(&pair.database.url(), "limits: {connections: 2}");
+    let run = start(&pair);
+    let running =
+        "SELECT count(*) FROM information_schema.processlist WHERE info LIKE '/* tieout%FROM `u`%' AND db = database()";
+    let begun = Instant::now();
+    while pair.database.query(running) == "0" {
+        assert!(begun.elapsed() < Duration::from_secs(30), "nobody reads");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert!(Command::new("kill").args(["-INT", &run.id().to_string()]).status().unwrap().success());
+    ended(run).exits(130);
+    let begun = Instant::now();
+    while pair.database.query(running) != "0" {
+        assert!(begun.elapsed() < Duration::from_secs(5), "it runs on");
         std::thread::sleep(Duration::from_millis(50));
     }
 }

@@ -110,6 +110,13 @@ pub fn told(finished: &Finished) -> (String, String) {
     (message[..place.unwrap_or(message.len())].to_string(), text("hint"))
 }
 
+/// What a run says that could compare nothing.
+#[track_caller]
+pub fn away(finished: Finished) -> String {
+    let note = finished.exits(3).rule("same")["notes"][0].as_str().expect("a note").to_string();
+    note.strip_prefix("nothing was compared: ").expect("nothing was compared").to_string()
+}
+
 pub fn encoded(text: &str) -> String {
     text.bytes()
         .map(|byte| if byte.is_ascii_alphanumeric() { (byte as char).to_string() } else { format!("%{byte:02X}") })

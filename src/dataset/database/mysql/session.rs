@@ -44,7 +44,7 @@ impl MysqlSession {
         Ok(Self {
             shown: target.shown.clone(),
             moment: Moment { at: Utc::now(), version },
-            pool: Arc::new(Pool::new(target, limits.statement_timeout, connections)),
+            pool: Arc::new(Pool::new(target, connections)),
             pace: Pace::new(limits.rows_per_second),
             limits,
         })
@@ -69,7 +69,7 @@ impl MysqlSession {
         let mut decoders = Decoders::new(&scan.columns, scan.schema.clone(), rows.columns())?;
         while let Some(row) = rows.next().await? {
             decoders.push(&row)?;
-            if decoders.rows() >= batch_rows && !self.send(&mut decoders, scan, sender).await? {
+            if decoders.are_full(batch_rows) && !self.send(&mut decoders, scan, sender).await? {
                 return Ok(false);
             }
         }
@@ -80,7 +80,7 @@ impl MysqlSession {
         scan.progress.add_bytes(decoders.take_bytes());
         let batch: RecordBatch = decoders.finish()?;
         self.pace.pass(batch.num_rows()).await;
-        Ok(sender.send(Ok(batch)).await.is_ok())
+        Ok(self.pool.taken(sender.send(Ok(batch))).await.is_ok())
     }
 }
 
@@ -113,6 +113,10 @@ impl Session for MysqlSession {
 
     fn moment(&self) -> Moment {
         self.moment.clone()
+    }
+
+    fn is_alive(&self) -> bool {
+        self.pool.is_whole()
     }
 
     fn connections(&self) -> usize {
