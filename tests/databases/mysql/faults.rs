@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::pair::{Pair, away};
+use super::pair::{Pair, READING, away};
 use crate::support::mariadb::MariaDb;
 use crate::support::proxy::Proxy;
 use crate::support::tieout::Finished;
@@ -22,7 +22,7 @@ fn behind(parameters: &str, options: &str) -> (Pair, Proxy) {
 #[track_caller]
 fn run(pair: &Pair, within: Duration) -> Finished {
     let start = Instant::now();
-    let finished = pair.tieout.run(["run", "--format", "json"]);
+    let finished = pair.tieout.run(READING);
     assert!(start.elapsed() < within, "{:?}", start.elapsed());
     assert!(!finished.stderr.contains("panicked"), "{}", finished.stderr);
     finished
@@ -97,7 +97,7 @@ fn a_server_that_ends_in_the_middle() {
     let large = "CREATE TABLE t AS SELECT seq AS id, repeat('x', 2000) AS name FROM seq_1_to_40000; CREATE VIEW u AS SELECT * FROM t";
     let pair = Pair::on(&server, large);
     pair.project(&pair.database.url(), "limits: {rows_per_second: 10000}");
-    let mut run = pair.tieout.command(["run", "--format", "json"]);
+    let mut run = pair.tieout.command(READING);
     let run = run.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
     std::thread::sleep(Duration::from_millis(2500));
     server.stop();
@@ -108,5 +108,5 @@ fn a_server_that_ends_in_the_middle() {
     assert!(message.contains("Connection refused"), "{message}");
     server.restart();
     pair.project(&pair.database.url(), "");
-    pair.tieout.run(["run"]).exits(0);
+    pair.tieout.run(READING).exits(0);
 }

@@ -4,7 +4,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use super::pair::{Pair, away};
+use super::pair::{Pair, READING, away};
 use crate::support::data;
 use crate::support::mariadb::MariaDb;
 use crate::support::tieout::Finished;
@@ -12,7 +12,7 @@ use crate::support::tieout::Finished;
 const TABLES: &str = "CREATE TABLE t AS SELECT seq AS id, repeat('x', 1000) AS name FROM seq_1_to_20000; CREATE VIEW u AS SELECT * FROM t";
 
 fn start(pair: &Pair) -> Child {
-    let mut command = pair.tieout.command(["run", "--format", "json"]);
+    let mut command = pair.tieout.command(READING);
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
@@ -83,7 +83,7 @@ fn under_writes(server: &MariaDb, user: Option<&str>, runs: usize) -> Vec<String
         });
         let mut versions = Vec::new();
         for _ in 0..runs {
-            let finished = pair.tieout.run(["run", "--format", "json"]);
+            let finished = pair.tieout.run(READING);
             if finished.code == Some(0) {
                 versions.push(version(&pair));
             } else {
@@ -118,7 +118,7 @@ fn without_a_binary_log_a_lock_shows_that_all_see_the_same() {
     ));
     let (_, at) = pair.database.url().split_once('@').map(|(user, at)| (user.to_string(), at.to_string())).unwrap();
     pair.project(&format!("mysql://reader:reader@{at}"), "");
-    pair.tieout.run(["run"]).exits(0);
+    pair.tieout.run(READING).exits(0);
     assert!(version(&pair).ends_with(", no binary log, and it could not be shown that all connections see the same"));
 }
 
@@ -154,7 +154,7 @@ fn too_few_connections_are_told() {
 fn a_server_that_is_no_replica_is_not_waited_for() {
     let pair = Pair::new(TABLES);
     pair.project(&pair.database.url(), "limits: {pause_when_lag: 1s}");
-    pair.tieout.run(["run"]).exits(0);
+    pair.tieout.run(READING).exits(0);
 }
 
 /// Rows are left unread: the statements that would bring them end on the server, and their connections are lent again.

@@ -8,6 +8,9 @@ use crate::support::tieout::{Finished, Tieout};
 
 pub const STRATEGIES: [&str; 4] = ["digest", "join", "merge", "bytes"];
 
+/// A run that has all rows sent.
+pub const READING: [&str; 5] = ["run", "--strategy", "digest", "--format", "json"];
+
 pub struct Pair {
     pub tieout: Tieout,
     pub database: Database,

@@ -9,7 +9,7 @@ use chrono::Utc;
 use datafusion::arrow::record_batch::RecordBatch;
 use mysql_async::Value;
 
-use super::connection::Connection;
+use super::connection::{Connection, signed};
 use super::decode::Decoders;
 use super::pool::Pool;
 use super::url::Target;
@@ -141,7 +141,7 @@ impl Session for MysqlSession {
     async fn rows(&self, sql: &str) -> Result<TextRows> {
         tracing::debug!(%sql, "asking MySQL");
         let mut lent = self.pool.lend().await?;
-        let rows = lent.connection()?.rows("the database cannot answer", sql).await?;
+        let rows = lent.connection()?.rows("the database cannot answer", &signed(sql)).await?;
         lent.give_back();
         Ok(rows)
     }
