@@ -101,13 +101,18 @@ impl Column {
 
 /// How a project, and `tieout diff`, say that a column is to be read as text.
 pub(super) fn as_text(name: &str) -> String {
+    declared(name, "text")
+}
+
+/// The same for text that is to be read as another type.
+pub(super) fn declared(name: &str, kind: &str) -> String {
     let plain = !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '_');
     let quoted = if plain { name.to_string() } else { format!("{name:?}") };
     let option = match name.contains(['"', '=', ',']) {
         true => format!("\"columns.{}\"", name.replace('"', "\"\"")),
         false => format!("columns.{name}"),
     };
-    format!("columns: {{{quoted}: text}} (--option {option}=text)")
+    format!("columns: {{{quoted}: {kind}}} (--option {option}={kind})")
 }
 
 fn text_of(declared: &str) -> HashMap<String, String> {

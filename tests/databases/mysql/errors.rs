@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use rstest::rstest;
 
-use super::pair::{Pair, encoded, told};
+use super::pair::{Pair, away, encoded};
 use crate::support::mariadb::{MariaDb, PASSWORD, USER};
 use crate::support::tieout::Tieout;
 
@@ -204,8 +204,7 @@ fn a_statement_that_takes_too_long() {
     );
     pair.project(&pair.database.url(), "limits: {statement_timeout: 1s}");
     let start = Instant::now();
-    let (message, hint) = told(&pair.tieout.run(["run", "--format", "json"]).exits(2));
+    let message = away(pair.tieout.run(["run", "--format", "json"]));
     assert_eq!(message, "rows cannot be read: Query execution was interrupted (max_statement_time exceeded)");
-    assert_eq!(hint, "raise limits.statement_timeout, or compare fewer rows");
     assert!(start.elapsed().as_secs() < 10, "{:?}", start.elapsed());
 }

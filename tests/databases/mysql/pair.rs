@@ -8,6 +8,9 @@ use crate::support::tieout::{Finished, Tieout};
 
 pub const STRATEGIES: [&str; 4] = ["digest", "join", "merge", "bytes"];
 
+/// A run that has all rows sent.
+pub const READING: [&str; 5] = ["run", "--strategy", "digest", "--format", "json"];
+
 pub struct Pair {
     pub tieout: Tieout,
     pub database: Database,
@@ -108,6 +111,13 @@ pub fn told(finished: &Finished) -> (String, String) {
     };
     let place = [" (dataset ", " (side ", " (rule "].iter().filter_map(|place| message.find(place)).min();
     (message[..place.unwrap_or(message.len())].to_string(), text("hint"))
+}
+
+/// What a run says that could compare nothing.
+#[track_caller]
+pub fn away(finished: Finished) -> String {
+    let note = finished.exits(3).rule("same")["notes"][0].as_str().expect("a note").to_string();
+    note.strip_prefix("nothing was compared: ").expect("nothing was compared").to_string()
 }
 
 pub fn encoded(text: &str) -> String {

@@ -210,7 +210,7 @@ fn a_boolean_that_is_none_is_an_error_with_a_way_around() {
     pair.tieout.parquet("b.parquet", "id:int32, flag:int8\n1 | 1\n2 | 2\n");
     let (message, hint) = pair.fails("t", "t", &["--key", "id"]);
     assert_eq!(message, "the column \"flag\" is a boolean to MySQL, tinyint(1), but it holds 2");
-    assert_eq!(hint, "read it as a number: columns: {flag: tinyint}");
+    assert_eq!(hint, "read it as a number: columns: {flag: tinyint} (--option columns.flag=tinyint)");
     project(&pair, "flag: tinyint");
     pair.tieout.run(["run"]).exits(0);
 }
@@ -228,12 +228,18 @@ fn a_column_is_read_as_text_where_that_is_asked_for() {
     );
     let (message, hint) = pair.fails("t", "b.parquet", &["--key", "id"]);
     assert_eq!(message, "the column \"place\" is of the type geometry, which has no agreed meaning elsewhere");
-    assert_eq!(hint, "read it as text: columns: {place: text}, or leave it out by a query");
+    assert_eq!(
+        hint,
+        "read it as text: columns: {place: text} (--option columns.place=text); or leave it out by a query"
+    );
     project(&pair, "place: text, ratio: text, bits: text, raw: text, at: text");
     let finished = pair.tieout.run(["run", "--format", "json"]).exits(2);
     assert_eq!(
         super::pair::told(&finished),
-        ("the column \"raw\" holds bytes that are not UTF-8".into(), "read it as bytes: columns: {raw: binary}".into())
+        (
+            "the column \"raw\" holds bytes that are not UTF-8".into(),
+            "read it as bytes: columns: {raw: binary} (--option columns.raw=binary)".into()
+        )
     );
     pair.tieout.parquet(
         "b.parquet",

@@ -88,7 +88,7 @@ impl Connection {
         let timeout = self.timeout;
         let conn = self.conn(doing)?;
         let prepared = async {
-            let statement = conn.prep(unseen(sql)).await?;
+            let statement = conn.prep(signed(sql)).await?;
             let (columns, parameters) = (statement.columns().to_vec(), statement.num_params());
             conn.close(statement).await?;
             match parameters {
@@ -103,7 +103,7 @@ impl Connection {
     pub(super) async fn stream<'a>(&'a mut self, doing: &'a str, sql: &str) -> Result<Rows<'a>> {
         let timeout = self.timeout;
         let conn = self.conn(doing)?;
-        let result = within(timeout, doing, conn.exec_iter(unseen(sql), ())).await?;
+        let result = within(timeout, doing, conn.exec_iter(signed(sql), ())).await?;
         Ok(Rows { result, doing, timeout })
     }
 
@@ -184,7 +184,7 @@ async fn within<T>(timeout: Duration, doing: &str, answer: impl Future<Output = 
 
 /// Names the statement in the server's lists. The driver looks for parameters like `:name`, but not in comments, of which
 /// this one does not end for it.
-fn unseen(sql: &str) -> String {
+pub(super) fn signed(sql: &str) -> String {
     format!("/* tieout **/ {sql}")
 }
 

@@ -11,8 +11,11 @@ use mysql_async::consts::ColumnType;
 use mysql_async::{Column as WireColumn, Row, Value};
 
 use super::{decimal, failure};
-use crate::dataset::database::column::{Column, Kind};
+use crate::dataset::database::column::{Column, Kind, as_text, declared};
 use crate::error::{Error, ErrorKind, Result};
+
+/// Rows that are larger than usual make smaller batches.
+const BATCH_BYTES: u64 = 1 << 20;
 
 /// What collects the rows of a batch.
 pub(super) struct Decoders {
@@ -35,6 +38,11 @@ impl Decoders {
 
     pub(super) fn rows(&self) -> usize {
         self.rows
+    }
+
+    /// Whether there is enough for a batch.
+    pub(super) fn are_full(&self, rows: usize) -> bool {
+        self.rows >= rows || self.bytes >= BATCH_BYTES
     }
 
     /// About how many bytes came since the last time.
@@ -215,7 +223,7 @@ fn boolean(value: &Value, name: &str) -> Result<bool> {
             ErrorKind::Data,
             format!("the column {name:?} is a boolean to MySQL, tinyint(1), but it holds {other}"),
         )
-        .hint(format!("read it as a number: columns: {{{name}: tinyint}}"))),
+        .hint(format!("read it as a number: {}", declared(name, "tinyint")))),
         None => Err(broken("a boolean is none")),
     }
 }
@@ -223,12 +231,12 @@ fn boolean(value: &Value, name: &str) -> Result<bool> {
 fn no_decimal(text: &[u8], precision: u8, scale: i8, name: &str) -> Error {
     let shown = String::from_utf8_lossy(text);
     Error::new(ErrorKind::Data, format!("{shown} is no value of decimal({precision},{scale})"))
-        .hint(format!("read the column as text: columns: {{{name}: text}}"))
+        .hint(format!("read it as text: {}", as_text(name)))
 }
 
 fn no_text(name: &str) -> Error {
     Error::new(ErrorKind::Data, format!("the column {name:?} holds bytes that are not UTF-8"))
-        .hint(format!("read it as bytes: columns: {{{name}: binary}}"))
+        .hint(format!("read it as bytes: {}", declared(name, "binary")))
 }
 
 /// Numbers with as many digits as it takes to read them back as they are. Dates and times in ISO 8601, with microseconds
@@ -325,6 +333,9 @@ mod tests {
         assert!(!boolean(&Value::Bytes(vec![0]), "flag").unwrap());
         let error = boolean(&Value::Int(2), "flag").unwrap_err();
         assert_eq!(error.message(), "the column \"flag\" is a boolean to MySQL, tinyint(1), but it holds 2");
-        assert_eq!(error.hint_text(), Some("read it as a number: columns: {flag: tinyint}"));
+        assert_eq!(
+            error.hint_text(),
+            Some("read it as a number: columns: {flag: tinyint} (--option columns.flag=tinyint)")
+        );
     }
 }

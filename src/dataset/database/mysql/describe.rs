@@ -8,11 +8,12 @@ use mysql_async::Column as WireColumn;
 use mysql_async::consts::{ColumnFlags, ColumnType as T};
 
 use super::connection::Connection;
-use crate::dataset::database::column::{Column, Kind};
+use crate::dataset::database::column::{Column, Kind, as_text};
 use crate::dataset::database::relation::{self, literal, quoted};
 use crate::dataset::database::session::Described;
 use crate::error::{Error, ErrorKind, Result};
 use crate::project::model::{DatabaseRelation, System, TextOptions};
+use crate::project::nearest;
 use crate::sql::Hash;
 
 /// The number of the character set of what is no text.
@@ -90,27 +91,15 @@ async fn facts(connection: &mut Connection, parts: &[String], described: &mut De
     Ok(())
 }
 
-/// The tables that are nearly called so.
+/// The table that is nearly called so.
 async fn near(connection: &mut Connection, parts: &[String], error: Error) -> Error {
-    let name = parts.last().map_or("", String::as_str).to_lowercase();
     let template = include_str!("../../../../queries/catalog/mysql_names.sql");
-    let values = context! { schema => schema(parts), name => literal(&name), limit => NAMES };
-    let Ok(sql) = relation::rendered(template, values) else { return error };
+    let Ok(sql) = relation::rendered(template, context! { limit => NAMES }) else { return error };
     let Ok(rows) = connection.rows("the catalog cannot be read", &sql).await else { return error };
-    let distance = |other: &str| strsim::damerau_levenshtein(&name, &other.to_lowercase());
-    let mut names: Vec<(usize, String)> = Vec::new();
-    for row in &rows {
-        let [Some(here), Some(schema), Some(table)] = &row[..] else { continue };
-        let (distance, shown) = (distance(table), format!("{schema}.{table}"));
-        if distance <= name.chars().count() / 3 {
-            names.push((distance, if here == "1" { table.clone() } else { shown }));
-        }
-    }
-    names.sort();
-    let names: Vec<String> = names.into_iter().take(3).map(|(_, name)| name).collect();
-    match names.is_empty() {
-        true => error,
-        false => Error::new(error.kind(), error.message()).hint(format!("did you mean {}?", names.join(", or "))),
+    let names: Vec<String> = rows.into_iter().flatten().flatten().collect();
+    match nearest(&parts.join("."), names.iter().map(String::as_str)) {
+        Some(name) => Error::new(error.kind(), error.message()).hint(format!("did you mean {name}?")),
+        None => error,
     }
 }
 
@@ -142,7 +131,7 @@ fn column_of(wire: &WireColumn, text: &TextOptions) -> Result<Column> {
                 ErrorKind::Schema,
                 format!("the column {name:?} is of the type {native}, which has no agreed meaning elsewhere"),
             )
-            .hint(format!("read it as text: columns: {{{name}: text}}, or leave it out by a query"))),
+            .hint(format!("read it as text: {}; or leave it out by a query", as_text(&name)))),
         },
     }
 }

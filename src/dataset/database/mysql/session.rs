@@ -9,7 +9,7 @@ use chrono::Utc;
 use datafusion::arrow::record_batch::RecordBatch;
 use mysql_async::Value;
 
-use super::connection::Connection;
+use super::connection::{Connection, signed};
 use super::decode::Decoders;
 use super::pool::Pool;
 use super::url::Target;
@@ -44,7 +44,7 @@ impl MysqlSession {
         Ok(Self {
             shown: target.shown.clone(),
             moment: Moment { at: Utc::now(), version },
-            pool: Arc::new(Pool::new(target, limits.statement_timeout, connections)),
+            pool: Arc::new(Pool::new(target, connections)),
             pace: Pace::new(limits.rows_per_second),
             limits,
         })
@@ -69,7 +69,7 @@ impl MysqlSession {
         let mut decoders = Decoders::new(&scan.columns, scan.schema.clone(), rows.columns())?;
         while let Some(row) = rows.next().await? {
             decoders.push(&row)?;
-            if decoders.rows() >= batch_rows && !self.send(&mut decoders, scan, sender).await? {
+            if decoders.are_full(batch_rows) && !self.send(&mut decoders, scan, sender).await? {
                 return Ok(false);
             }
         }
@@ -80,7 +80,7 @@ impl MysqlSession {
         scan.progress.add_bytes(decoders.take_bytes());
         let batch: RecordBatch = decoders.finish()?;
         self.pace.pass(batch.num_rows()).await;
-        Ok(sender.send(Ok(batch)).await.is_ok())
+        Ok(self.pool.taken(sender.send(Ok(batch))).await.is_ok())
     }
 }
 
@@ -115,6 +115,10 @@ impl Session for MysqlSession {
         self.moment.clone()
     }
 
+    fn is_alive(&self) -> bool {
+        self.pool.is_whole()
+    }
+
     fn connections(&self) -> usize {
         self.limits.connections.max(1)
     }
@@ -137,7 +141,7 @@ impl Session for MysqlSession {
     async fn rows(&self, sql: &str) -> Result<TextRows> {
         tracing::debug!(%sql, "asking MySQL");
         let mut lent = self.pool.lend().await?;
-        let rows = lent.connection()?.rows("the database cannot answer", sql).await?;
+        let rows = lent.connection()?.rows("the database cannot answer", &signed(sql)).await?;
         lent.give_back();
         Ok(rows)
     }
