@@ -117,7 +117,7 @@ fn what_was_planted_is_found_by_any_key() {
     let added = count("SELECT count(*) FROM copy WHERE id NOT IN (SELECT id FROM orders)");
     assert!(changed > 10 && missing > 10 && added > 3);
     for key in ["id", "uid", "name", "id,uid"] {
-        let rule = pair.diverged("orders", &apart(&pair.table("copy")), &["--key", key]).rule;
+        let rule = pair.diverged("orders", &apart(&pair.table("copy")), &["--key", key, "--strategy", "pushdown"]).rule;
         assert_eq!(rule["strategy"], "pushdown", "{rule}");
         let rows = &rule["rows"];
         let told = [&rows["value_mismatch"], &rows["missing_in_target"], &rows["missing_in_source"]];
@@ -291,13 +291,13 @@ fn postgresql_and_mariadb_agree_on_checksums() {
          ANALYZE TABLE t;",
     );
     let url = format!("{}?table=t", other.url());
-    let rule = pair.reconciled("t", &url, &["--key", "id"]);
+    let rule = pair.reconciled("t", &url, &["--key", "id", "--strategy", "pushdown"]);
     assert_eq!((&rule["strategy"], &rule["rows"]["equal"]), (&"pushdown".into(), &30_000.into()), "{rule}");
     other.sql(
         "UPDATE t SET amount = amount + 0.0001 WHERE id = 77; UPDATE t SET name = UPPER(name) WHERE id = 4711;
                UPDATE t SET at = at + INTERVAL 1 MICROSECOND WHERE id = 29999; DELETE FROM t WHERE id = 12345;",
     );
-    let found = pair.diverged("t", &url, &["--key", "id"]);
+    let found = pair.diverged("t", &url, &["--key", "id", "--strategy", "pushdown"]);
     assert_eq!(found.rule["strategy"], "pushdown");
     assert_eq!(
         found.rows(&["id", "kind", "changed_columns"]),
