@@ -302,3 +302,20 @@ fn what_has_no_agreed_meaning_is_an_error_with_its_way_around() {
         ["NULL | 1.0000000000 | [{side: source, column: n, text: NaN}]"]
     );
 }
+
+#[test]
+fn a_database_without_an_encoding_has_texts_that_are_bytes() {
+    let pair = Pair::new("");
+    let name = format!("{}_ascii", pair.database.name());
+    pair.database.sql(&format!("CREATE DATABASE {name} ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0"));
+    let query = |sql: &str| pair.query(sql).replacen(pair.database.name(), &name, 1);
+    let plain = query("SELECT 1 AS id, 'plain' AS x");
+    pair.reconciled(&plain, &plain, &["--key", "id"]);
+    let latin = query("SELECT 1 AS id, convert_from('\\xe9', 'SQL_ASCII') AS x");
+    let (message, hint) = pair.fails(&latin, &latin, &["--key", "id", "--strategy", "digest"]);
+    assert!(message.contains("invalid byte sequence for encoding \"UTF8\""), "{message}");
+    assert_eq!(hint, "read such text as bytes, by a query: SELECT convert_to(x, 'SQL_ASCII') AS x");
+    let bytes = query("SELECT 1 AS id, convert_to(convert_from('\\xe9', 'SQL_ASCII'), 'SQL_ASCII') AS x");
+    pair.reconciled(&bytes, &pair.query("SELECT 1 AS id, '\\xe9'::bytea AS x"), &["--key", "id"]);
+    pair.database.sql(&format!("DROP DATABASE {name} WITH (FORCE)"));
+}

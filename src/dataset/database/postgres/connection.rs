@@ -123,6 +123,12 @@ impl Connection {
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) != Last::Begun
     }
 
+    /// The statement came to its end by an error.
+    pub(super) fn failed(&self, doing: &str, error: tokio_postgres::Error) -> Error {
+        self.now(Last::Failed);
+        failure::error(doing, error)
+    }
+
     fn now(&self, last: Last) {
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = last;
     }
@@ -140,10 +146,7 @@ impl Connection {
         answer: impl Future<Output = Result<T, tokio_postgres::Error>>,
     ) -> Result<T> {
         match tokio::time::timeout(self.timeout.saturating_add(self.timeout.clamp(LEAST_GRACE, GRACE)), answer).await {
-            Ok(answer) => answer.map_err(|error| {
-                self.now(Last::Failed);
-                failure::error(doing, error)
-            }),
+            Ok(answer) => answer.map_err(|error| self.failed(doing, error)),
             Err(_) => Err(failure::silent(doing)),
         }
     }

@@ -39,6 +39,10 @@ pub(super) fn error(doing: &str, failure: tokio_postgres::Error) -> Error {
         _ if *state == SqlState::QUERY_CANCELED => {
             (ErrorKind::Unavailable, "raise limits.statement_timeout, or compare fewer rows")
         }
+        // Text of a database without an encoding (SQL_ASCII).
+        _ if *state == SqlState::CHARACTER_NOT_IN_REPERTOIRE || *state == SqlState::UNTRANSLATABLE_CHARACTER => {
+            (ErrorKind::Data, "read such text as bytes, by a query: SELECT convert_to(x, 'SQL_ASCII') AS x")
+        }
         "42" | "22" => (ErrorKind::Sql, "correct the query"),
         "0A" => (ErrorKind::Sql, "the server cannot do this: write it in another way"),
         "53" => (

@@ -26,6 +26,8 @@ use crate::project::model::{DatabaseRelation, SourceLimits, System, TextOptions}
 
 /// How often a replica that is behind is asked again.
 const LAG_PAUSE: Duration = Duration::from_secs(1);
+/// Messages that are looked at without waiting in between.
+const READY: usize = 1024;
 /// The number of the connection that keeps the snapshot.
 const COORDINATOR: usize = 0;
 /// How long all connections may have rows that nobody takes, while somebody waits for a connection.
@@ -142,17 +144,22 @@ impl PostgresSession {
         tracing::debug!(%sql, "reading from PostgreSQL");
         connection.begin().await?;
         let stream = connection.within(doing, connection.client.copy_out(&sql)).await?;
-        futures::pin_mut!(stream);
+        // A row is a message, and many come at once.
+        let mut messages = Box::pin(stream.ready_chunks(READY));
         let batch_rows = self.pace.batch_rows(scan.batch_rows);
         let mut decoders = Decoders::new(&scan.columns, scan.schema.clone());
         loop {
-            let chunk = connection.within(doing, async { stream.next().await.transpose() }).await?;
-            let Some(chunk) = chunk else { break };
-            scan.progress.add_bytes(chunk.len() as u64);
-            decoders.push(&chunk)?;
-            if decoders.are_full(batch_rows) && !self.send(decoders.finish()?, sender).await {
-                return Ok(false);
+            let Some(ready) = connection.within(doing, async { Ok(messages.next().await) }).await? else { break };
+            let mut bytes = 0;
+            for message in ready {
+                let message = message.map_err(|error| connection.failed(doing, error))?;
+                bytes += message.len();
+                decoders.push(&message)?;
+                if decoders.are_full(batch_rows) && !self.send(decoders.finish()?, sender).await {
+                    return Ok(false);
+                }
             }
+            scan.progress.add_bytes(bytes as u64);
         }
         connection.done();
         let rest = decoders.end()?;
