@@ -22,6 +22,8 @@ fn make(path: &Path, sql: &str) -> Connection {
 /// `tieout diff` of a table or query of `rel.db` with another dataset.
 fn diff(tieout: &Tieout, source: &str, target: &str, options: &[&str]) -> Finished {
     let encoded: String = url::form_urlencoded::byte_serialize(source.as_bytes()).collect();
+    // A `+` in a URL is one.
+    let encoded = encoded.replace('+', "%20");
     let source = match source.starts_with("SELECT ") {
         true => format!("sqlite:///rel.db?query={encoded}"),
         false => format!("sqlite:///rel.db?table={encoded}"),
@@ -416,29 +418,37 @@ fn what_cannot_be_read_is_told_and_nothing_is_made() {
         ),
         ("rel.db?table=sales.orders", "the table sales.orders cannot be read: SQLite has no schemas", "a file has one"),
         ("rel.db?table=broken", "the table broken cannot be read: no such table: main.gone", "correct the query"),
-        ("rel.db?query=SELEC+1", "the query cannot be planned: near \"SELEC\": syntax error", "correct the query"),
+        ("rel.db?query=SELEC%201", "the query cannot be planned: near \"SELEC\": syntax error", "correct the query"),
         (
-            "rel.db?query=SELECT+1%3B+SELECT+2",
+            "rel.db?query=SELECT%201%3B%20SELECT%202",
             "the query cannot be planned: it is more than one statement",
             "write one",
         ),
         (
-            "rel.db?query=DELETE+FROM+orders",
+            "rel.db?query=DELETE%20FROM%20orders",
             "the query cannot be planned: it changes the database",
             "tieout only reads",
         ),
         (
-            "rel.db?query=SELECT+%3F+AS+id",
+            "rel.db?query=SELECT%20%3F%20AS%20id",
             "the query cannot be planned: it has a parameter that nothing sets",
             "write the",
         ),
-        ("rel.db?query=SELECT+1+AS+id,2+AS+id", "the query has two columns that are called \"id\"", "give each"),
         (
-            "rel.db?query=PRAGMA+user_version",
+            "rel.db?query=SELECT%201%20AS%20id,2%20AS%20id",
+            "the query has two columns that are called \"id\"",
+            "give each",
+        ),
+        (
+            "rel.db?query=PRAGMA%20user_version",
             "the query cannot be planned: near \"PRAGMA\": syntax error",
             "correct the",
         ),
-        ("rel.db?query=SELECT+id+FROM+orders+WHERE+x=1", "the query cannot be planned: no such column: x", "correct"),
+        (
+            "rel.db?query=SELECT%20id%20FROM%20orders%20WHERE%20x=1",
+            "the query cannot be planned: no such column: x",
+            "correct",
+        ),
     ] {
         let found = said(&format!("sqlite:///{source}"));
         assert_eq!(found.0, message, "{source}");
