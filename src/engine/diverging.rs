@@ -119,8 +119,11 @@ impl Diverging {
         in_source.dedup();
         let in_source: u64 = in_source.iter().map(|(_, times)| times).sum();
         let equal = in_source.checked_sub(found.duplicates.source).ok_or_else(|| {
-            Error::new(ErrorKind::Internal, "conservation does not hold: more rows of a key are left over than there are")
-                .hint("this is no verdict; please report it")
+            Error::new(
+                ErrorKind::Internal,
+                "conservation does not hold: more rows of a key are left over than there are",
+            )
+            .hint("this is no verdict; please report it")
         })?;
         let mut within_tolerance = std::mem::take(&mut found.near);
         for (key, n) in std::mem::take(&mut found.near_beside) {

@@ -380,11 +380,11 @@ fn places_inside_sql(#[case] view: &str, #[case] expected: &str) {
 )]
 #[case(
     "{source: a, target: b, key: x, recheck: {after: soon}}",
-    "tieout.yaml:5:51 `soon` is not a duration | write a number and its unit: 500ms, 2s, 15m, 1h, 2d"
+    "tieout.yaml:5:54 `soon` is not a duration | write a number and its unit: 500ms, 2s, 15m, 1h, 2d"
 )]
 #[case(
     "{source: a, target: b, key: x, recheck: {after: 30s, times: 0}}",
-    "tieout.yaml:5:63 `0` is not how often keys can be read again | write a whole number from 1 on"
+    "tieout.yaml:5:66 `0` is not how often keys can be read again | write a whole number from 1 on"
 )]
 #[case(
     "{source: a, target: b, totals: {n: count(*)}, recheck: {after: 30s}}",

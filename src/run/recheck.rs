@@ -14,7 +14,7 @@ use crate::engine::classified::Counts;
 use crate::engine::{Diverged, Diverging, Engine, unverified};
 use crate::error::{Error, ErrorKind, Result};
 use crate::project::model::{Recheck, Rule, RuleKind};
-use crate::rule::plan::MatchPlan;
+use crate::rule::plan::{ColumnPlan, MatchPlan};
 use crate::run::execute::{Compared, Execution, of_dataset};
 use crate::run::match_rule::{conclude, emit, no_choice, work_of};
 use crate::run::of_rule;
@@ -22,7 +22,7 @@ use crate::run::planned::{Plan, Planned};
 use crate::run::report::Work;
 use crate::run::unavailable::patience;
 use crate::side::Side;
-use crate::verdict::{Outcome, RowCounts};
+use crate::verdict::{Outcome, RowCounts, SchemaDifferences};
 
 pub const NOTHING_CHANGES: &str =
     "both sides are files, which are read as they were listed: what diverges is not looked at again";
@@ -37,9 +37,8 @@ pub fn recheck_of(rule: &Rule) -> Option<Recheck> {
 /// What is to be looked at again, and how it was seen last.
 pub struct Again {
     recheck: Recheck,
-    plan: Arc<MatchPlan>,
-    /// The columns of the divergence table.
-    table: SchemaRef,
+    /// As it was planned at first. The plan itself would keep its databases connected.
+    planned: Shape,
     diverged: Arc<Diverged>,
     /// So many of the report's notes hold whatever is counted.
     notes: usize,
@@ -48,6 +47,29 @@ pub struct Again {
     settled: u64,
     /// When the last look ended.
     seen: Instant,
+}
+
+/// What must stay the same from look to look: else rows could not be told apart, nor their values compared.
+#[derive(PartialEq)]
+struct Shape {
+    /// What is compared: name, common type, and whether by digits that fit no type.
+    compared: Vec<(String, DataType, bool)>,
+    differences: SchemaDifferences,
+    /// The columns of the divergence table.
+    table: SchemaRef,
+}
+
+impl Shape {
+    fn of(plan: &MatchPlan, assembler: &Assembler) -> Self {
+        let columns = plan.key.iter().chain(&plan.values);
+        let column =
+            |column: &ColumnPlan| (column.name.clone(), column.common.data_type.clone(), column.common.by_value);
+        Self {
+            compared: columns.map(column).collect(),
+            differences: plan.schema.clone(),
+            table: assembler.schema.schema.clone(),
+        }
+    }
 }
 
 /// What a look at some keys found.
@@ -60,15 +82,9 @@ struct Look {
 }
 
 impl Again {
-    pub fn new(
-        recheck: Recheck,
-        plan: &Arc<MatchPlan>,
-        assembler: &Assembler,
-        diverged: Diverged,
-        notes: usize,
-    ) -> Self {
-        let (plan, table, diverged) = (plan.clone(), assembler.schema.schema.clone(), Arc::new(diverged));
-        Self { recheck, plan, table, diverged, notes, looks: 1, settled: 0, seen: Instant::now() }
+    pub fn new(recheck: Recheck, plan: &MatchPlan, assembler: &Assembler, diverged: Diverged, notes: usize) -> Self {
+        let (planned, diverged) = (Shape::of(plan, assembler), Arc::new(diverged));
+        Self { recheck, planned, diverged, notes, looks: 1, settled: 0, seen: Instant::now() }
     }
 
     /// Where a note is to be put that holds whatever is counted.
@@ -88,22 +104,6 @@ impl Again {
             n => format!("{n} divergences"),
         };
         format!("{settled} settled within {} ({} looks)", told(self.recheck.after * (self.looks - 1)), self.looks)
-    }
-
-    /// Rows can be told apart, and their values compared, only as long as the columns are the same.
-    fn check_same(&self, plan: &MatchPlan, assembler: &Assembler) -> Result<()> {
-        fn types(plan: &MatchPlan) -> Vec<(&str, &DataType, bool)> {
-            let columns = plan.key.iter().chain(&plan.values);
-            columns.map(|column| (column.name.as_str(), &column.common.data_type, column.common.by_value)).collect()
-        }
-        let same = types(plan) == types(&self.plan)
-            && plan.schema == self.plan.schema
-            && assembler.schema.schema == self.table;
-        match same {
-            true => Ok(()),
-            false => Err(Error::new(ErrorKind::Changed, "the columns changed before what diverges was looked at again")
-                .hint("run it again")),
-        }
     }
 }
 
@@ -181,7 +181,10 @@ impl Execution<'_> {
         let planned = Planned::of(self.engine, rule, self.started).await?;
         let Plan::Match(plan) = &planned.plan else { return Err(no_choice()) };
         let assembler = Arc::new(Assembler::new(self.run_id, plan.clone()));
-        again.check_same(plan, &assembler)?;
+        if Shape::of(plan, &assembler) != again.planned {
+            let message = "the columns changed before what diverges was looked at again";
+            return Err(Error::new(ErrorKind::Changed, message).hint("run it again"));
+        }
         let progress = &self.engine.progress;
         let task = progress.begin(&rule.name, None, 0);
         // What diverges was counted already.

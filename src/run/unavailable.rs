@@ -17,11 +17,7 @@ const LATER: &str =
 
 /// Compares a rule; what a network spoils is tried again from the start, twice, after one second and two. A source that keeps
 /// failing is not asked again in this run.
-pub async fn compare<'r>(
-    execution: &Execution<'_>,
-    rule: &'r Rule,
-    mut planned: Planned<'r>,
-) -> Result<Compared<'r>> {
+pub async fn compare<'r>(execution: &Execution<'_>, rule: &'r Rule, mut planned: Planned<'r>) -> Result<Compared<'r>> {
     let mut patience = patience();
     let mut later = false;
     loop {
