@@ -445,3 +445,19 @@ fn flags_that_make_no_sense() {
         "{query}"
     );
 }
+
+#[test]
+fn a_file_of_sqlite_is_looked_at_as_it_is_later() {
+    let tieout = Tieout::new();
+    let database = rusqlite::Connection::open(tieout.path("rel.db")).unwrap();
+    let sql = "CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT); INSERT INTO t VALUES (1, 'a'), (3, 'x')";
+    database.execute_batch(sql).unwrap();
+    tieout.file("a.csv", "id,name\n1,a\n2,b\n3,c\n");
+    let args = ["diff", "a.csv", "sqlite:///rel.db?table=t", "-k", "id", "--recheck", "3s", "--out", "out"];
+    let mut looking = Looking::start(&tieout, &[&args[..], &["--format", "json"]].concat());
+    looking.looked("diff");
+    database.execute_batch("INSERT INTO t VALUES (2, 'b')").unwrap();
+    let rule = looking.ended().exits(1).rule("diff");
+    assert_eq!(rule["settled"], 1, "{rule:#}");
+    counts(&rule, [3, 3, 2, 1, 0, 0, 0]);
+}
