@@ -100,6 +100,10 @@ joined AS (
         AND coalesce({{ s }}."#there", {{ t }}."#there") > 0
       THEN coalesce({{ s }}."#ordinal", {{ t }}."#ordinal")
     END AS {{ '"#ordinal"' if readable else "ordinal" }},
+{%- if not readable %}
+    coalesce({{ s }}."#here", {{ t }}."#there") AS in_source,
+    coalesce({{ s }}."#there", {{ t }}."#here") AS in_target,
+{%- endif %}
 {%- for field in fields %}
     {{ field.sql | indented(4) }} AS {{ field.name }}{{ "," if not loop.last }}
 {%- endfor %}

@@ -141,7 +141,7 @@ impl OutputArgs {
     }
 }
 
-fn duration(text: &str) -> std::result::Result<std::time::Duration, String> {
+pub fn duration(text: &str) -> std::result::Result<std::time::Duration, String> {
     project::parse_duration(text).map_err(|error| error.message().to_string())
 }
 

@@ -2,16 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Duration;
 
 use clap::{ArgAction, ValueHint};
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::cli::args::{EngineArgs, OutputArgs, flag};
+use crate::cli::args::{EngineArgs, OutputArgs, duration, flag};
 use crate::cli::run::end;
 use crate::cli::{End, Volume};
 use crate::error::{Error, ErrorKind, Result};
 use crate::project;
-use crate::project::model::{Allow, ColumnRule, Dataset, Fragment, MatchRule, Project, Rule, RuleKind, Severity};
+use crate::project::model::{
+    Allow, ColumnRule, Dataset, Fragment, MatchRule, Project, Recheck, Rule, RuleKind, Severity,
+};
 use crate::side::{BySide, Side};
 
 /// The name of the only rule.
@@ -90,6 +93,12 @@ struct RuleArgs {
     /// Only these rows of the target, in its own names
     #[arg(long, value_name = "SQL")]
     target_where: Option<String>,
+    /// Read keys that diverge again after this time, e.g. 30s; only what persists is a divergence
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    recheck: Option<Duration>,
+    /// How often they are read again, as long as any diverges [default: 1]
+    #[arg(long, value_name = "N", requires = "recheck", value_parser = clap::value_parser!(u32).range(1..))]
+    recheck_times: Option<u32>,
 }
 
 /// How the data is read.
@@ -186,6 +195,7 @@ impl RuleArgs {
             only: (!only.is_empty()).then_some(only),
             map: map(pairs("--map", &self.map)?)?,
             settle: None,
+            recheck: self.recheck.map(|after| Recheck { after, times: self.recheck_times.unwrap_or(1) }),
         };
         coherent(&rule)?;
         Ok(rule)
@@ -291,6 +301,10 @@ fn check_zone(zone: &str) -> Result<()> {
 
 /// What contradicts itself, whatever the data.
 fn coherent(rule: &MatchRule) -> Result<()> {
+    if rule.recheck.is_some() && rule.key.is_empty() {
+        let error = usage("--recheck", "it needs a key, which tells which rows to read again".into());
+        return Err(error.hint("name the columns that identify a row with --key"));
+    }
     for (name, column) in &rule.columns {
         let in_key = rule.key.contains(name);
         let compared = in_key || rule.only.as_ref().is_none_or(|only| only.contains(name));

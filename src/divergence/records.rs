@@ -27,6 +27,8 @@ pub struct RunRecord {
     pub elapsed_ms: u64,
     #[serde(flatten)]
     pub rows: RecordedRows,
+    /// Divergences that were gone when their keys were read again; none where they were not.
+    pub settled: Option<u64>,
     pub columns: Vec<ColumnCounts>,
     pub schema_mismatch: u64,
     pub only_in_source: Vec<String>,
@@ -122,6 +124,7 @@ pub fn run_record_schema() -> SchemaRef {
         ]
         .map(count),
     );
+    fields.push(Field::new("settled", DataType::UInt64, true));
     fields.push(Field::new("columns", list(column), true));
     fields.push(count("schema_mismatch"));
     fields.extend(["only_in_source", "only_in_target", "type_differs", "notes"].map(texts));

@@ -39,6 +39,17 @@ impl Budget {
         time.is_some() || divergences.is_some() || bytes.is_some()
     }
 
+    /// For what was counted already, and is looked at again.
+    pub fn without_divergences(&self) -> Self {
+        let limits = BudgetLimits { divergences: None, ..self.limits.clone() };
+        Self { limits, ..self.clone() }
+    }
+
+    /// None: any time.
+    pub fn time_left(&self) -> Option<Duration> {
+        Some(self.limits.time?.saturating_sub(self.started.elapsed()))
+    }
+
     pub fn add_divergences(&self, found: u64) {
         self.divergences.fetch_add(found, Relaxed);
     }

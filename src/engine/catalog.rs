@@ -157,6 +157,21 @@ impl Catalog {
         }
     }
 
+    /// Leaves all databases: who asks for one next opens it anew, in a later snapshot. Files stay pinned.
+    pub async fn begin_anew(&self) {
+        let of_files = |name: &String| {
+            let dataset = self.datasets.get(name);
+            dataset.is_none_or(|dataset| !matches!(dataset.connector, Connector::Database(_)))
+        };
+        self.opened.lock().unwrap_or_else(PoisonError::into_inner).retain(|name, _| of_files(name));
+        self.databases.close().await;
+    }
+
+    /// Whether the dataset, or what a view reads, is in a database.
+    pub async fn reads_database(&self, name: &str) -> Result<bool> {
+        Ok(self.opened_below(name).await?.iter().any(|opened| opened.database().is_some()))
+    }
+
     /// Databases that keep failing are not asked again.
     pub fn give_up(&self, names: &[String], message: &str) {
         for dataset in names.iter().filter_map(|name| self.datasets.get(name)) {

@@ -18,11 +18,11 @@ use crate::verdict::{ColumnCounts, Coverage, Guarantee, Kind, RowCounts};
 
 /// A batch of the classifying statement, its columns found.
 pub struct Classified {
-    batch: RecordBatch,
-    kind: StringArray,
+    pub(super) batch: RecordBatch,
+    pub(super) kind: StringArray,
     /// By value column.
-    differs: Vec<BooleanArray>,
-    near: Vec<Option<BooleanArray>>,
+    pub(super) differs: Vec<BooleanArray>,
+    pub(super) near: Vec<Option<BooleanArray>>,
 }
 
 impl Classified {

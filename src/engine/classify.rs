@@ -200,7 +200,11 @@ impl Classifier {
                 return Ok(());
             }
             from += lot.num_rows();
-            let divergences = findings.counts.take(&Classified::new(&self.comparison.plan, lot)?)?;
+            let classified = Classified::new(&self.comparison.plan, lot)?;
+            if let Some(diverging) = self.rest.diverging() {
+                diverging.take(&classified)?;
+            }
+            let divergences = findings.counts.take(&classified)?;
             budget.add_divergences(divergences.num_rows() as u64);
             let made = self.rest.make(&divergences)?;
             match &mut findings.kept {

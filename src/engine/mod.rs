@@ -2,6 +2,7 @@
 //!
 //! `engine` knows plans and batches; it does not know YAML, outputs or terminals.
 
+mod again;
 mod agreed;
 mod bounds;
 mod budget;
@@ -12,6 +13,7 @@ mod choice;
 pub mod classified;
 mod classify;
 pub mod digests;
+mod diverging;
 mod merge;
 mod metered;
 mod open;
@@ -52,6 +54,7 @@ pub use budget::{Budget, BudgetLimits, nothing as unverified};
 pub use cache::Cache;
 pub use catalog::Catalog;
 pub use choice::{Choice, Estimate, Rejected, Wish, choose};
+pub use diverging::{Diverged, Diverging};
 pub use metered::{scanned_rows, spilled_bytes};
 pub use operator::{Emit, Make, ReconcileExec};
 pub use params::Params;

@@ -24,6 +24,7 @@ use datafusion::physical_plan::{
 use tokio::sync::mpsc;
 
 use crate::engine::classified::Counts;
+use crate::engine::diverging::Diverging;
 use crate::engine::metered;
 use crate::engine::reconcile::Comparison;
 use crate::error::{Error, ErrorKind, Result};
@@ -38,6 +39,8 @@ pub struct Emit {
     pub make: Make,
     /// Brings rows of the output in order, if there is one that begins with the compared key.
     pub arrange: Option<Make>,
+    /// Where keys that diverge are kept, if they are.
+    pub diverging: Option<Arc<Diverging>>,
 }
 
 /// Takes in what disagrees, and hands it on.
@@ -52,6 +55,11 @@ impl Rest {
     /// The output's rows, of the classifying statement's.
     pub fn make(&self, batch: &RecordBatch) -> Result<RecordBatch> {
         (self.emit.make)(batch)
+    }
+
+    /// Where keys that diverge are kept.
+    pub fn diverging(&self) -> Option<&Diverging> {
+        self.emit.diverging.as_deref()
     }
 
     /// The rows of one stretch of keys, in order if the output has one.

@@ -239,6 +239,8 @@ pub struct MatchRule {
     /// Target column -> source column.
     pub map: BTreeMap<String, String>,
     pub settle: Option<Settle>,
+    /// Only with a key.
+    pub recheck: Option<Recheck>,
 }
 
 /// What a rule says of one column.
@@ -274,6 +276,15 @@ pub enum Tolerance {
 pub struct Settle {
     pub column: String,
     pub wait: Duration,
+}
+
+/// Systems that cannot be frozen together: rows of keys that diverge are read again, and only what persists is a divergence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Recheck {
+    /// From one look to the next.
+    pub after: Duration,
+    /// Looks after the first one; at least 1.
+    pub times: u32,
 }
 
 #[derive(Debug, Clone)]

@@ -96,6 +96,15 @@ pub(super) fn parse_rows(text: &str) -> Result<u64> {
     }
 }
 
+/// How often keys are read again.
+pub(super) fn parse_looks(text: &str) -> Result<u32> {
+    match text.trim().parse::<u32>() {
+        Ok(times) if times > 0 => Ok(times),
+        _ => Err(Error::new(ErrorKind::Config, format!("`{text}` is not how often keys can be read again"))
+            .hint("write a whole number from 1 on")),
+    }
+}
+
 /// An unsigned decimal number, written without exponent and superfluous zeros, times ten to the `shift`.
 fn plain_decimal(text: &str, shift: i32) -> Option<String> {
     let (mantissa, exponent) = match text.split_once(['e', 'E']) {

@@ -116,6 +116,11 @@ impl Header {
     fn option(&mut self, word: &str, value: &str, word_at: Location) -> Result<()> {
         let config = |message: String| Error::new(ErrorKind::Config, message);
         let lower = word.to_lowercase();
+        if lower == "recheck" {
+            return Err(config(format!("`{lower}` does not belong to a sql rule"))
+                .at(word_at)
+                .hint("it is for match rules, which have a key. If it is prose, leave out the colon"));
+        }
         if !WORDS.contains(&lower.as_str()) {
             return match nearest(word, WORDS.into_iter()) {
                 Some(near) => Err(config(format!("unknown word `{word}` in the header"))

@@ -186,6 +186,8 @@ pub(crate) struct RawRule {
     pub tolerance: Entries<Quantity>,
     /// Late data: younger rows are left out on both sides.
     pub settle: Given<RawSettle>,
+    /// Match: databases that cannot be frozen together. Keys that diverge are read again, and only what persists is a divergence.
+    pub recheck: Given<RawRecheck>,
     /// The error budget: no more divergences than this are reconciled.
     pub allow: Given<RawAllow>,
     /// info, warning, error or critical. Default: error
@@ -231,6 +233,17 @@ pub(crate) struct RawSettle {
     /// How old a row must be to be compared: 15m, 2h, 1d.
     #[serde(rename = "for")]
     pub wait: Given<Text>,
+}
+
+/// Keys that diverge are read again.
+#[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(rename = "Recheck", extend("required" = ["after"]))]
+pub(crate) struct RawRecheck {
+    /// How long to wait before they are read again: 30s, 5m.
+    pub after: Given<Text>,
+    /// How often, as long as any diverges. Default: 1
+    pub times: Given<Quantity>,
 }
 
 /// The error budget. Where both are given, both must hold.

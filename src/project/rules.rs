@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::columns;
 use super::datasets::Resolved;
-use super::model::{Allow, Fragment, MatchRule, Rule, RuleKind, Settle, Severity, TotalsRule};
-use super::quantity::{parse_duration, parse_rate, parse_rows, parse_tolerance};
-use super::raw::{RawAllow, RawRule, RawSettle};
+use super::model::{Allow, Fragment, MatchRule, Recheck, Rule, RuleKind, Settle, Severity, TotalsRule};
+use super::quantity::{parse_duration, parse_looks, parse_rate, parse_rows, parse_tolerance};
+use super::raw::{RawAllow, RawRecheck, RawRule, RawSettle};
 use super::source::Source;
 use super::words::did_you_mean;
 use super::yaml::{Entries, Given, Text};
@@ -86,6 +86,7 @@ fn matching(scope: &Scope, name: &Text, raw: &RawRule) -> Result<MatchRule> {
         columns: columns::resolve(scope, &raw.columns, &key, only.as_deref())?,
         map: map(source, &raw.map)?,
         settle: raw.settle.0.as_ref().map(|raw| settle(source, name, raw)).transpose()?,
+        recheck: raw.recheck.0.as_ref().map(|raw| recheck(source, name, raw, &key)).transpose()?,
         key,
         only,
     })
@@ -98,9 +99,12 @@ fn totals(scope: &Scope, name: &Text, raw: &RawRule) -> Result<TotalsRule> {
             .error(name, "the rule groups, but has no `totals`")
             .hint("add totals: {rows: \"count(*)\"}"));
     }
-    for (given, key) in
-        [(raw.key.0.is_some(), "key"), (raw.only.0.is_some(), "only"), (!raw.columns.0.is_empty(), "columns")]
-    {
+    for (given, key) in [
+        (raw.key.0.is_some(), "key"),
+        (raw.only.0.is_some(), "only"),
+        (!raw.columns.0.is_empty(), "columns"),
+        (raw.recheck.0.is_some(), "recheck"),
+    ] {
         if given {
             return Err(source.error(name, format!("`{key}` does not belong to a totals rule")).hint(
                 "a totals rule has group_by, totals and tolerance; make it two rules to compare row by row as well",
@@ -212,6 +216,19 @@ fn settle(source: &Source, name: &Text, raw: &RawSettle) -> Result<Settle> {
     let column = raw.column.0.as_ref().ok_or_else(|| missing("column"))?;
     let wait = raw.wait.0.as_ref().ok_or_else(|| missing("for"))?;
     Ok(Settle { column: source.filled(column, "settle.column")?, wait: source.parsed(wait, parse_duration)? })
+}
+
+fn recheck(source: &Source, name: &Text, raw: &RawRecheck, key: &[String]) -> Result<Recheck> {
+    if key.is_empty() {
+        return Err(source
+            .error(name, "`recheck` needs a key: it tells which rows to read again")
+            .hint("add key: and the columns that identify a row"));
+    }
+    let Some(after) = &raw.after.0 else {
+        return Err(source.error(name, "`recheck` has no `after`").hint("write recheck: {after: 30s, times: 3}"));
+    };
+    let times = raw.times.0.as_ref().map(|text| source.parsed(&text.0, parse_looks)).transpose()?;
+    Ok(Recheck { after: source.parsed(after, parse_duration)?, times: times.unwrap_or(1) })
 }
 
 fn allow(source: &Source, name: &Text, raw: &RawAllow) -> Result<Allow> {

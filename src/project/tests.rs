@@ -371,6 +371,26 @@ fn places_inside_sql(#[case] view: &str, #[case] expected: &str) {
     "tieout.yaml:5:54 `15` is not a duration | write a number and its unit: 500ms, 2s, 15m, 1h, 2d"
 )]
 #[case(
+    "{source: a, target: b, recheck: {after: 30s}}",
+    "tieout.yaml:5:3 `recheck` needs a key: it tells which rows to read again | add key: and the columns that identify a row"
+)]
+#[case(
+    "{source: a, target: b, key: x, recheck: {times: 3}}",
+    "tieout.yaml:5:3 `recheck` has no `after` | write recheck: {after: 30s, times: 3}"
+)]
+#[case(
+    "{source: a, target: b, key: x, recheck: {after: soon}}",
+    "tieout.yaml:5:54 `soon` is not a duration | write a number and its unit: 500ms, 2s, 15m, 1h, 2d"
+)]
+#[case(
+    "{source: a, target: b, key: x, recheck: {after: 30s, times: 0}}",
+    "tieout.yaml:5:66 `0` is not how often keys can be read again | write a whole number from 1 on"
+)]
+#[case(
+    "{source: a, target: b, totals: {n: count(*)}, recheck: {after: 30s}}",
+    "tieout.yaml:5:3 `recheck` does not belong to a totals rule | a totals rule has group_by, totals and tolerance; make it two rules to compare row by row as well"
+)]
+#[case(
     "{source: a, target: b, where: x = = 1}",
     "tieout.yaml:5:40 the SQL does not parse: expected an expression, found = | -"
 )]
@@ -513,6 +533,7 @@ fn the_schema_knows_what_the_loader_reads() {
         ["ignore", "ignore_case", "json", "nfc", "source", "target", "timezone", "tolerance", "trim"]
     );
     assert_eq!(keys(&definitions["Settle"]), ["column", "for"]);
+    assert_eq!(keys(&definitions["Recheck"]), ["after", "times"]);
     assert_eq!(schema["additionalProperties"], false);
     assert!(!schema.to_string().contains("\"default\""));
     for (name, definition) in definitions.as_object().unwrap() {
@@ -538,7 +559,7 @@ fn example() -> serde_json::Value {
         "rules": {
             "r": {"source": "a", "target": "b", "key": "id", "only": ["x"], "map": {"a": "b"},
                   "columns": {"x": {"tolerance": 0.005, "trim": true}}, "allow": {"rate": "0.01%", "rows": 1},
-                  "settle": {"column": "t", "for": "15m"}},
+                  "settle": {"column": "t", "for": "15m"}, "recheck": {"after": "30s", "times": 3}},
             "t": {"source": "a", "target": "b", "totals": {"n": "count(*)"}, "tolerance": {"n": 1}}
         }
     })

@@ -58,6 +58,7 @@ pub async fn resolve_totals(
         only: None,
         map: BTreeMap::new(),
         settle: None,
+        recheck: None,
     };
     resolve(ctx, name, &synthetic, sides, started).await
 }

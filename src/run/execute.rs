@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
+use crate::dataset::Input;
 use crate::divergence::{Output, RunRecord};
 use crate::engine::{Engine, Strategy};
 use crate::error::{Error, Result};
 use crate::project::model::Rule;
 use crate::run::planned::{Plan, Planned};
+use crate::run::recheck::Again;
 use crate::run::report::{AllowUsed, RuleReport};
 use crate::run::unavailable;
 use crate::side::Side;
@@ -27,13 +29,31 @@ pub struct Execution<'a> {
     pub output: Option<&'a Output>,
 }
 
+/// A rule that was compared, or could not be.
+pub struct Compared<'a> {
+    pub rule: &'a Rule,
+    pub report: RuleReport,
+    /// What was read of the source and of the target.
+    pub inputs: [Vec<Input>; 2],
+    /// Where what diverges is to be looked at again.
+    pub again: Option<Again>,
+}
+
+impl Compared<'_> {
+    /// Says it, however often the rule is looked at again.
+    pub fn note(&mut self, note: &str) {
+        match &mut self.again {
+            Some(again) => self.report.notes.insert(again.keep_note(), note.into()),
+            None => self.report.notes.push(note.into()),
+        }
+    }
+}
+
 impl Execution<'_> {
-    /// The report and record of a rule that could not be compared.
-    pub async fn unavailable(&self, rule: &Rule, error: &Error) -> (RuleReport, RunRecord) {
+    /// A rule that could not be compared.
+    pub async fn unavailable<'r>(&self, rule: &'r Rule, error: &Error) -> Compared<'r> {
         self.forget(rule).await;
-        let report = unavailable::report(rule, error);
-        let record = self.record(rule, &report, [Vec::new(), Vec::new()]);
-        (report, record)
+        Compared { rule, report: unavailable::report(rule, error), inputs: Default::default(), again: None }
     }
 
     /// Removes what was written of a rule that failed.
@@ -44,23 +64,22 @@ impl Execution<'_> {
     }
 
     /// Compares one rule. Its table is written, not yet visible.
-    pub async fn rule(&self, planned: &Planned<'_>) -> Result<(RuleReport, RunRecord)> {
+    pub async fn rule<'r>(&self, planned: &Planned<'r>) -> Result<Compared<'r>> {
         let progress = &self.engine.progress;
         let task = progress.begin(&planned.rule.name, planned.rows(), planned.bytes(self.engine).await?);
         let report = match &planned.plan {
             Plan::Match(plan) => self.match_rule(planned, plan).await,
-            Plan::Sql(sql) => self.sql_rule(planned, sql).await,
+            Plan::Sql(sql) => self.sql_rule(planned, sql).await.map(|report| (report, None)),
         };
-        let mut report = report.map_err(|error| of_dataset(error, planned))?;
+        let (mut report, again) = report.map_err(|error| of_dataset(error, planned))?;
         let inputs = self.inputs(planned).await?;
         report.elapsed_ms = u64::try_from(task.started.elapsed().as_millis()).unwrap_or(u64::MAX);
         report.work.finish(&task, progress.counters());
-        let record = self.record(planned.rule, &report, inputs);
-        Ok((report, record))
+        Ok(Compared { rule: planned.rule, report, inputs, again })
     }
 
     /// The inputs of both sides, still as they were pinned.
-    async fn inputs(&self, planned: &Planned<'_>) -> Result<[Vec<crate::dataset::Input>; 2]> {
+    pub async fn inputs(&self, planned: &Planned<'_>) -> Result<[Vec<Input>; 2]> {
         let catalog = &self.engine.catalog;
         match (planned.datasets, &planned.plan) {
             (Some(datasets), _) => {
@@ -82,8 +101,9 @@ impl Execution<'_> {
         }
     }
 
-    fn record(&self, rule: &Rule, report: &RuleReport, inputs: [Vec<crate::dataset::Input>; 2]) -> RunRecord {
-        let [source_inputs, target_inputs] = inputs;
+    /// The run's record of a rule.
+    pub fn record(&self, compared: &Compared<'_>) -> RunRecord {
+        let Compared { rule, report, inputs: [source_inputs, target_inputs], .. } = compared;
         let severity = format!("{:?}", report.severity).to_lowercase();
         RunRecord {
             run_id: self.run_id.to_string(),
@@ -97,6 +117,7 @@ impl Execution<'_> {
             started_at: self.started,
             elapsed_ms: report.elapsed_ms,
             rows: report.rows.into(),
+            settled: report.settled,
             columns: report.columns.clone(),
             schema_mismatch: 0,
             only_in_source: Vec::new(),
@@ -109,8 +130,8 @@ impl Execution<'_> {
             key: report.key.clone(),
             source: report.datasets.as_ref().map(|datasets| datasets.source.clone()),
             target: report.datasets.as_ref().map(|datasets| datasets.target.clone()),
-            source_inputs,
-            target_inputs,
+            source_inputs: source_inputs.clone(),
+            target_inputs: target_inputs.clone(),
             rule_version: rule.version.clone(),
             digest_version: 1,
             tieout_version: env!("CARGO_PKG_VERSION").to_string(),
@@ -129,7 +150,7 @@ pub fn note_on_budget(outcome: Outcome, used: Option<&AllowUsed>) -> Option<Stri
 }
 
 /// While rows are read, only the side is known.
-fn of_dataset(error: Error, planned: &Planned<'_>) -> Error {
+pub fn of_dataset(error: Error, planned: &Planned<'_>) -> Error {
     let named = |side: Side| error.contexts().iter().any(|(name, value)| *name == "side" && value == side.as_str());
     match (planned.datasets, Side::BOTH.into_iter().find(|side| named(*side))) {
         (Some(datasets), Some(side)) => error.context("dataset", datasets.get(side).clone()),

@@ -75,7 +75,7 @@ async fn of_match(
     let why = engine.foreseen(plan, strategy).await?.unwrap_or(why);
     let assembler = Arc::new(Assembler::new("", plan.clone()));
     let shown = shown(engine, async |engine: Arc<Engine>| {
-        let operator = engine.explained(plan, strategy, exact, emit(assembler.clone())).await?;
+        let operator = engine.explained(plan, strategy, exact, emit(assembler.clone(), None)).await?;
         Ok(Arc::new(operator) as Arc<dyn ExecutionPlan>)
     });
     Ok(RuleExplanation {

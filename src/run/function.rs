@@ -101,6 +101,7 @@ impl Comparison {
             only: None,
             map: Default::default(),
             settle: None,
+            recheck: None,
         };
         let plan = Arc::new(resolve(&engine.ctx, "reconcile", &rule, relations, Utc::now()).await?);
         let run_id = uuid::Uuid::now_v7().to_string();
@@ -134,7 +135,7 @@ impl TableProvider for Comparison {
         let schema = Arc::new(self.schema.project(&columns)?);
         let (assembler, picked) = (self.assembler.clone(), columns.clone());
         let make = move |batch: &RecordBatch| Ok(assembler.assemble(batch)?.project(&picked)?);
-        let emit = Emit { schema: schema.clone(), make: Arc::new(make), arrange: None };
+        let emit = Emit { schema: schema.clone(), make: Arc::new(make), arrange: None, diverging: None };
         let strategy = choose(&self.plan, self.engine.wish(None, false)).strategy;
         let operator: Arc<dyn ExecutionPlan> = Arc::new(self.engine.operator(&self.plan, strategy, false, emit).await?);
         let Some(first) = &self.first else { return Ok(operator) };

@@ -9,59 +9,66 @@ use tokio::sync::mpsc;
 
 use crate::divergence::{Assembler, Found, Written, assemble_schema_differences, write_sorted};
 use crate::engine::classified::Counts;
-use crate::engine::{Choice, Emit, Make, ReconcileExec, spilled_bytes};
+use crate::engine::{Choice, Diverging, Emit, Make, ReconcileExec, spilled_bytes};
 use crate::error::{Error, ErrorKind, Result};
 use crate::project::model::{Allow, Rule, RuleKind};
 use crate::rule::plan::MatchPlan;
 use crate::run::execute::{Execution, decide, note_on_budget};
 use crate::run::planned::Planned;
-use crate::run::report::{RuleReport, Work};
+use crate::run::recheck::{Again, NOTHING_CHANGES, recheck_of};
+use crate::run::report::{AllowUsed, RuleReport, Work};
 use crate::side::BySide;
-use crate::verdict::{Coverage, Outcome, RowCounts, Segments};
+use crate::verdict::{Coverage, Outcome, RowCounts, SchemaDifferences, Segments};
 
 impl Execution<'_> {
-    pub async fn match_rule(&self, planned: &Planned<'_>, plan: &Arc<MatchPlan>) -> Result<RuleReport> {
+    /// With what is to be looked at again, if anything is.
+    pub async fn match_rule(
+        &self,
+        planned: &Planned<'_>,
+        plan: &Arc<MatchPlan>,
+    ) -> Result<(RuleReport, Option<Again>)> {
         let rule = planned.rule;
         let assembler = Arc::new(Assembler::new(self.run_id, plan.clone()));
         let output = self.output.map(|output| output.rule(&rule.name));
-        let first = assemble_schema_differences(self.run_id, &rule.name, &assembler.schema.schema, &plan.schema)?;
         let choice = planned.choice(self.engine, self.strategy, self.exact).await?.ok_or_else(no_choice)?;
         tracing::info!(rule = rule.name, strategy = choice.strategy.as_str(), why = choice.why, "planned");
-        let operator = self.engine.operator(plan, choice.strategy, self.exact, emit(assembler.clone())).await?;
-        let (sender, batches) = mpsc::channel(2);
-        let found = Found {
-            table: assembler.schema.schema.clone(),
-            sortable: assembler.sortable.clone(),
-            order: assembler.order.clone(),
-            first,
-            batches,
-            in_order: operator.in_order(),
+        let diverging = recheck_of(rule).map(|recheck| (recheck, Arc::new(Diverging::new(self.engine, plan))));
+        let emit = emit(assembler.clone(), diverging.as_ref().map(|(_, diverging)| diverging.clone()));
+        let operator = self.engine.operator(plan, choice.strategy, self.exact, emit).await?;
+        let (counts, written) = self.carry_out(plan, &assembler, &operator, true).await?;
+        let BySide { source, target } = &choice.estimate;
+        let work = Work {
+            estimated_rows: source.rows.zip(target.rows).map(|(source, target)| source + target),
+            ..work_of(&operator, &counts, &written)
         };
-        let write = write_sorted(&self.engine.ctx, found, output.as_ref(), self.limit);
-        let compare = self.compare(&operator, &choice, sender);
-        let ((counts, mut work), written) = tokio::try_join!(compare, write)?;
-        self.check_written(&counts, &written, plan)?;
-        work.spilled_bytes += written.sort.as_deref().map_or(0, spilled_bytes);
-        let (mut outcome, allow) = decide(rule, &counts.rows, &plan.schema);
         let mut notes = plan.notes.clone();
         notes.extend(assembler.schema.notes.iter().cloned());
         notes.extend(note_on_keys(plan, &counts));
-        if counts.coverage.is_none() {
-            notes.extend(note_on_budget(outcome, allow.as_ref()));
-        }
-        if let Some(coverage) = &counts.coverage {
-            outcome = outcome_of_part(&counts.rows, coverage, !plan.schema.is_empty(), &rule.allow);
-            notes.push(note_on_coverage(coverage));
-        } else if counts.rows.source == 0 && counts.rows.target == 0 {
-            // Rows that are too young were not looked at: that is a doubt, not a match.
-            if outcome == Outcome::Reconciled && settles(rule) {
-                outcome = Outcome::Inconclusive;
-                notes.push("no row is old enough to be compared yet".into());
-            } else {
-                notes.push("there are no rows on either side".into());
+        let mut again = None;
+        if let (Some((recheck, diverging)), None) = (diverging, &counts.coverage) {
+            let diverged = diverging.finish()?;
+            match self.may_settle(planned).await? {
+                _ if diverged.is_empty() => {}
+                true => again = Some(Again::new(recheck, plan, &assembler, diverged, notes.len())),
+                false => notes.push(NOTHING_CHANGES.into()),
             }
         }
-        Ok(RuleReport {
+        let (outcome, allow, more) = match &counts.coverage {
+            None => conclude(rule, &counts.rows, &plan.schema),
+            Some(coverage) => {
+                let (_, allow) = decide(rule, &counts.rows, &plan.schema);
+                let schema_differs = !plan.schema.is_empty();
+                // What was not looked at again may have settled.
+                let proven = match recheck_of(rule) {
+                    Some(_) => RowCounts::default(),
+                    None => counts.rows,
+                };
+                let outcome = outcome_of_part(&proven, coverage, schema_differs, &rule.allow);
+                (outcome, allow, vec![note_on_coverage(coverage)])
+            }
+        };
+        notes.extend(more);
+        let report = RuleReport {
             rule: rule.name.clone(),
             kind: planned.kind(),
             outcome,
@@ -72,6 +79,7 @@ impl Execution<'_> {
             severity: rule.severity,
             owner: rule.owner.clone(),
             rows: counts.rows,
+            settled: None,
             columns: counts.columns,
             schema: plan.schema.clone(),
             notes,
@@ -82,7 +90,32 @@ impl Execution<'_> {
             key: if plan.keyed { assembler.schema.keys.clone() } else { Vec::new() },
             datasets: planned.datasets.cloned(),
             sample: written.sample,
-        })
+        };
+        Ok((report, again))
+    }
+
+    /// Executes the operator, and writes the table of what it leaves over. `part`: what a limit has stopped is a result too.
+    pub async fn carry_out(
+        &self,
+        plan: &MatchPlan,
+        assembler: &Assembler,
+        operator: &ReconcileExec,
+        part: bool,
+    ) -> Result<(Counts, Written)> {
+        let output = self.output.map(|output| output.rule(&plan.rule));
+        let (sender, batches) = mpsc::channel(2);
+        let found = Found {
+            table: assembler.schema.schema.clone(),
+            sortable: assembler.sortable.clone(),
+            order: assembler.order.clone(),
+            first: assemble_schema_differences(self.run_id, &plan.rule, &assembler.schema.schema, &plan.schema)?,
+            batches,
+            in_order: operator.in_order(),
+        };
+        let write = write_sorted(&self.engine.ctx, found, output.as_ref(), self.limit);
+        let (counts, written) = tokio::try_join!(self.compare(operator, sender, part), write)?;
+        self.check_written(&counts, &written, plan)?;
+        Ok((counts, written))
     }
 
     /// Runs the engine and hands on what it leaves over, as divergence batches. The channel is closed only once the
@@ -90,9 +123,9 @@ impl Execution<'_> {
     async fn compare(
         &self,
         operator: &ReconcileExec,
-        choice: &Choice,
         out: mpsc::Sender<Result<RecordBatch>>,
-    ) -> Result<(Counts, Work)> {
+        part: bool,
+    ) -> Result<Counts> {
         let mut divergences = operator.execute(0, self.engine.ctx.task_ctx())?;
         while let Some(batch) = divergences.try_next().await? {
             if out.send(Ok(batch)).await.is_err() {
@@ -100,15 +133,10 @@ impl Execution<'_> {
             }
         }
         let counts = operator.counts()?;
-        let BySide { source, target } = &choice.estimate;
-        let work = Work {
-            estimated_rows: source.rows.zip(target.rows).map(|(source, target)| source + target),
-            // Rows that a strategy read again, because the first one did not come to the end, count once.
-            rows_read: operator.scanned_rows().max(counts.rows.source + counts.rows.target),
-            spilled_bytes: spilled_bytes(operator),
-            ..Work::default()
-        };
-        Ok((counts, work))
+        match &counts.coverage {
+            Some(coverage) if !part => Err(Error::new(ErrorKind::Interrupted, note_on_coverage(coverage))),
+            _ => Ok(counts),
+        }
     }
 
     /// What was counted is what was written.
@@ -123,6 +151,36 @@ impl Execution<'_> {
         }
         Ok(())
     }
+}
+
+/// What it took to carry it out.
+pub fn work_of(operator: &ReconcileExec, counts: &Counts, written: &Written) -> Work {
+    Work {
+        // Rows that a strategy read again, because the first one did not come to the end, count once.
+        rows_read: operator.scanned_rows().max(counts.rows.source + counts.rows.target),
+        spilled_bytes: spilled_bytes(operator) + written.sort.as_deref().map_or(0, spilled_bytes),
+        ..Work::default()
+    }
+}
+
+/// The outcome by the counts of all rows, what was used of the budget, and what a reader should be told of it.
+pub fn conclude(
+    rule: &Rule,
+    rows: &RowCounts,
+    schema: &SchemaDifferences,
+) -> (Outcome, Option<AllowUsed>, Vec<String>) {
+    let (mut outcome, allow) = decide(rule, rows, schema);
+    let mut notes: Vec<String> = note_on_budget(outcome, allow.as_ref()).into_iter().collect();
+    if rows.source == 0 && rows.target == 0 {
+        // Rows that are too young were not looked at: that is a doubt, not a match.
+        if outcome == Outcome::Reconciled && settles(rule) {
+            outcome = Outcome::Inconclusive;
+            notes.push("no row is old enough to be compared yet".into());
+        } else {
+            notes.push("there are no rows on either side".into());
+        }
+    }
+    (outcome, allow, notes)
 }
 
 /// What a part proves: divergences beyond the budget stay what they are, whatever the rest holds; nothing else does.
@@ -152,13 +210,14 @@ pub fn note_on_coverage(coverage: &Coverage) -> String {
     }
 }
 
-/// What disagrees becomes batches of the divergence table.
-pub fn emit(assembler: Arc<Assembler>) -> Emit {
+/// What disagrees becomes batches of the divergence table; its keys go to `diverging` as well.
+pub fn emit(assembler: Arc<Assembler>, diverging: Option<Arc<Diverging>>) -> Emit {
     let arrange = assembler.by_key.then(|| {
         let assembler = assembler.clone();
         Arc::new(move |batch: &RecordBatch| assembler.arrange(batch)) as Make
     });
-    Emit { schema: assembler.sortable.clone(), arrange, make: Arc::new(move |batch| assembler.assemble(batch)) }
+    let schema = assembler.sortable.clone();
+    Emit { schema, arrange, make: Arc::new(move |batch| assembler.assemble(batch)), diverging }
 }
 
 /// Why the strategy that came to the end is the one.

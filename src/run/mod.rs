@@ -9,6 +9,7 @@ pub mod explain;
 mod function;
 mod match_rule;
 mod planned;
+mod recheck;
 pub mod report;
 mod sql_rule;
 mod unavailable;
@@ -97,21 +98,21 @@ pub async fn run(project: &Project, rules: &[String], options: &RunOptions) -> R
         limit: options.limit,
         output: output.as_ref(),
     };
-    let mut reports = Vec::new();
-    let mut records = Vec::new();
+    let mut compared = Vec::new();
     let result = async {
         for (rule, planned) in planned {
-            let compared = match planned {
+            let result = match planned {
                 Ok(planned) => {
                     tracing::info!(rule = rule.name, "comparing");
                     unavailable::compare(&execution, rule, planned).await.map_err(|error| of_rule(error, rule))
                 }
                 Err(error) => Err(error),
             };
-            let (report, record) = match compared {
+            let one = match result {
                 Err(error) if away(&error) => execution.unavailable(rule, &error).await,
-                compared => compared?,
+                result => result?,
             };
+            let report = &one.report;
             let Work { bytes_read, rows_per_second, spilled_bytes, .. } = report.work;
             tracing::info!(
                 rule = report.rule,
@@ -122,12 +123,13 @@ pub async fn run(project: &Project, rules: &[String], options: &RunOptions) -> R
                 spilled_bytes,
                 "compared"
             );
-            reports.push(report);
-            records.push(record);
+            compared.push(one);
         }
-        Ok::<_, Error>(())
+        recheck::look_again(&execution, &mut compared, options.goes_on).await
     }
     .await;
+    let records: Vec<_> = compared.iter().map(|compared| execution.record(compared)).collect();
+    let reports: Vec<_> = compared.into_iter().map(|compared| compared.report).collect();
     match (result, output) {
         (Ok(()), Some(output)) => output.commit(&records).await?,
         (Ok(()), None) => {}

@@ -38,6 +38,9 @@ pub struct RuleReport {
     #[serde(skip)]
     pub owner: Option<String>,
     pub rows: RowCounts,
+    /// Divergences that were gone when their keys were read again; none where they were not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub settled: Option<u64>,
     /// Every compared column but the key, in the source's order.
     pub columns: Vec<ColumnCounts>,
     pub schema: SchemaDifferences,

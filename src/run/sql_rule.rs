@@ -105,6 +105,7 @@ impl Execution<'_> {
             severity: rule.severity,
             owner: rule.owner.clone(),
             rows,
+            settled: None,
             columns: Vec::new(),
             schema: nothing,
             notes,

@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 
-use crate::divergence::RunRecord;
 use crate::error::{Error, ErrorKind, Result};
 use crate::project::model::{Rule, RuleKind};
-use crate::run::execute::Execution;
+use crate::run::execute::{Compared, Execution};
 use crate::run::planned::Planned;
 use crate::run::report::{Guarantee, Outcome, RuleReport, Work};
 use crate::verdict::{RowCounts, SchemaDifferences};
@@ -18,22 +17,16 @@ const LATER: &str =
 
 /// Compares a rule; what a network spoils is tried again from the start, twice, after one second and two. A source that keeps
 /// failing is not asked again in this run.
-pub async fn compare(
-    execution: &Execution<'_>,
-    rule: &Rule,
-    mut planned: Planned<'_>,
-) -> Result<(RuleReport, RunRecord)> {
-    let mut patience =
-        ExponentialBuilder::default().with_min_delay(Duration::from_secs(1)).with_max_times(2).with_jitter().build();
+pub async fn compare<'r>(execution: &Execution<'_>, rule: &'r Rule, mut planned: Planned<'r>) -> Result<Compared<'r>> {
+    let mut patience = patience();
     let mut later = false;
     loop {
         let error = match execution.rule(&planned).await {
-            Ok((mut report, mut record)) => {
+            Ok(mut compared) => {
                 if later {
-                    report.notes.push(LATER.into());
-                    record.notes.push(LATER.into());
+                    compared.note(LATER);
                 }
-                return Ok((report, record));
+                return Ok(compared);
             }
             Err(error) => error,
         };
@@ -57,6 +50,11 @@ pub async fn compare(
     }
 }
 
+/// How long to wait before each further attempt.
+pub fn patience() -> impl Iterator<Item = Duration> {
+    ExponentialBuilder::default().with_min_delay(Duration::from_secs(1)).with_max_times(2).with_jitter().build()
+}
+
 /// What is said of a rule that could not be compared.
 pub fn report(rule: &Rule, error: &Error) -> RuleReport {
     RuleReport {
@@ -74,6 +72,7 @@ pub fn report(rule: &Rule, error: &Error) -> RuleReport {
         severity: rule.severity,
         owner: rule.owner.clone(),
         rows: RowCounts::default(),
+        settled: None,
         columns: Vec::new(),
         schema: SchemaDifferences::default(),
         notes: vec![format!("nothing was compared: {}", error.message())],

@@ -7,6 +7,7 @@ mod mysql;
 mod postgres;
 mod proxy;
 mod pushdown;
+mod recheck;
 mod relations;
 mod servers;
 mod sessions;

@@ -152,6 +152,7 @@ pub fn plain_rule(key: &[&str]) -> MatchRule {
         only: None,
         map: Default::default(),
         settle: None,
+        recheck: None,
     }
 }
 

@@ -11,7 +11,7 @@ use datafusion::error::Result as PlanResult;
 use datafusion::logical_expr::Expr;
 use datafusion::physical_plan::ExecutionPlan;
 
-use super::column::Column;
+use super::column::{Column, Kind};
 use super::exec::DatabaseExec;
 use super::session::{Described, Scan, Session, TextRows};
 use super::{Databases, relation};
@@ -130,6 +130,26 @@ impl DatabaseTable {
     /// Only the rows for which this holds.
     pub(super) fn restricted(&self, condition: String) -> Self {
         Self { condition: Some(condition), ..self.clone() }
+    }
+
+    /// The rows whose column of whole numbers is one of these (None: NULL); no table where the database may understand the
+    /// column otherwise than we do. Not for SQLite, which is read in this process.
+    pub fn of_numbers(&self, column: &str, numbers: &[Option<i64>]) -> Option<Self> {
+        let kind = &self.column(column)?.kind;
+        let whole = [Kind::Int8, Kind::Int16, Kind::Int32, Kind::Int64, Kind::UInt8, Kind::UInt16, Kind::UInt32];
+        if self.system() == System::Sqlite || !whole.contains(kind) {
+            return None;
+        }
+        let x = relation::quoted(self.system(), column);
+        let list: Vec<String> = numbers.iter().flatten().map(i64::to_string).collect();
+        let mut conditions = Vec::new();
+        if !list.is_empty() {
+            conditions.push(format!("{x} IN ({})", list.join(", ")));
+        }
+        if numbers.contains(&None) {
+            conditions.push(format!("{x} IS NULL"));
+        }
+        (!conditions.is_empty()).then(|| self.restricted(conditions.join(" OR ")))
     }
 
     /// About how many rows it has, as the database's own statistics say.

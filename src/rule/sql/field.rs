@@ -12,6 +12,10 @@ pub const ORDINAL: &str = "ordinal";
 pub const SOURCE_DIGEST: &str = "source_digest";
 pub const TARGET_DIGEST: &str = "target_digest";
 
+/// How often the key of a row stands on each side. Only where SQL classifies, which is where keys repeat.
+pub const IN_SOURCE: &str = "in_source";
+pub const IN_TARGET: &str = "in_target";
+
 /// The column of that name.
 pub fn column<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a ArrayRef> {
     let missing = || Error::new(ErrorKind::Internal, format!("the classifying statement has no column {name}"));
