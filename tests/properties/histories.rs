@@ -41,9 +41,11 @@ fn reveal(tables: &Tables, side: &str, file: usize) {
     fs::rename(folder.join(format!("_{file}.parquet")), folder.join(format!("{file}.parquet"))).unwrap();
 }
 
-/// All of what a run tells, but how it went about it.
+/// All of what a run tells, but how it went about it. Which of two rows of one value stands under which of their ids is no
+/// matter: their maps may be in another order, and their zeros have another sign.
 fn told(tables: &Tables, way: &Way) -> Result<(String, String), TestCaseError> {
-    let (found, report) = tables.report(way)?;
+    let (mut found, report) = tables.report(way)?;
+    found.own.sort_by_cached_key(|cells| format!("{cells:?}"));
     Ok((format!("{found:?} {:?}", report.notes), report.why))
 }
 
