@@ -254,7 +254,8 @@ def databases(settings):
             for name in names:
                 server.sql(f"CREATE TABLE {name} {ORDERS};\n\\copy {name} FROM '{folder}/{name}.csv' (FORMAT csv)\n")
                 server.sql(f"VACUUM ANALYZE {name}")
-        third.sql(f"CREATE TABLE orders {ORDERS}")
+        # As Debian's own configuration, which these private instances do without, has it.
+        third.sql(f"CREATE TABLE orders {ORDERS} CHARACTER SET utf8mb4")
         third.sql(f"LOAD DATA LOCAL INFILE '{folder}/orders.csv' INTO TABLE orders FIELDS TERMINATED BY ',' OPTIONALLY ENCLOSED BY '\"'")
         third.sql("ANALYZE TABLE orders")
         source = f"{first.url}?table=orders"
@@ -277,12 +278,13 @@ def databases(settings):
             "md5, PostgreSQL": command("psql", [*first.psql, "-c", "SET max_parallel_workers_per_gather = 0", "-c", MD5.format("orders")]),
             "md5, MariaDB": command("mariadb", [*third.client, "bench", "-e", MD5_OF_MYSQL]),
         }
-        for work, target, slower in [
-            ("PostgreSQL against Parquet", f"{folder}/orders.parquet", "md5, PostgreSQL"),
-            ("PostgreSQL against MariaDB", f"{third.url}?table=orders", "md5, MariaDB"),
+        for work, target, sides in [
+            ("PostgreSQL against Parquet", f"{folder}/orders.parquet", ["md5, PostgreSQL"]),
+            ("PostgreSQL against MariaDB", f"{third.url}?table=orders", ["md5, PostgreSQL", "md5, MariaDB"]),
         ]:
             pair = Pair(source, target, ["o_orderkey"], NOTHING)
-            rounds = take_turns(settings, {"tieout": tieout(settings, pair), slower: passes[slower]})
+            rounds = take_turns(settings, {"tieout": tieout(settings, pair)} | {side: passes[side] for side in sides})
+            slower = max(rounds.measured.keys() & set(sides), key=lambda side: rounds.median(side, "seconds"), default=sides[0])
             yield Section(work, about, rounds, [Line(work, "time, of the slower side's md5 pass", rounds.paired("tieout", slower), 1.3)])
 
         work = "scan of PostgreSQL"

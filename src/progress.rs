@@ -1,7 +1,7 @@
 //! What a run has done so far: plain counters that the readers raise and a terminal may draw.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 /// Counters of one run, which only grow, and the rule that is at work.
@@ -12,6 +12,9 @@ pub struct Progress {
     rows_read: AtomicU64,
     spilled_bytes: AtomicU64,
     task: Mutex<Option<Arc<Task>>>,
+    /// The run, and whether anything of it is kept already.
+    run: OnceLock<String>,
+    kept: AtomicBool,
 }
 
 /// The counters at one moment; or how far they came since another one.
@@ -62,6 +65,21 @@ impl Progress {
 
     pub fn add_spilled(&self, n: u64) {
         self.spilled_bytes.fetch_add(n, Relaxed);
+    }
+
+    /// The run that this is the progress of.
+    pub fn name(&self, run_id: &str) {
+        let _ = self.run.set(run_id.to_string());
+    }
+
+    /// What was done so far need not be done again, should the run be cut off.
+    pub fn keep(&self) {
+        self.kept.store(true, Relaxed);
+    }
+
+    /// The run, if there is something for it to go on from.
+    pub fn resumable(&self) -> Option<&str> {
+        self.run.get().filter(|_| self.kept.load(Relaxed)).map(String::as_str)
     }
 
     /// A rule starts, which is to read so much.

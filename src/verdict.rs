@@ -1,11 +1,11 @@
 //! The words of a verdict: outcome, guarantee, kinds and counts. Data without behaviour, for every room.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::side::BySide;
 
 /// Ordered from good to bad: the outcome of a run is the worst of its rules.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     Reconciled,
@@ -24,7 +24,7 @@ impl Outcome {
 }
 
 /// How equality was proven.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Guarantee {
     /// Value by value.
@@ -81,7 +81,7 @@ impl Kind {
 
 /// Exact counts, whatever `--limit` says.
 /// `source + target = 2 * (equal + value_mismatch) + missing_in_target + missing_in_source + duplicate_key`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RowCounts {
     /// Rows read on the side, after filters.
     pub source: u64,
@@ -95,7 +95,7 @@ pub struct RowCounts {
     /// Rows left over, on either side, of keys that repeat.
     pub duplicate_key: u64,
     /// Rows returned by a `sql` rule.
-    #[serde(skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub rule_violation: u64,
 }
 
@@ -110,7 +110,7 @@ impl RowCounts {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ColumnCounts {
     pub column: String,
     /// Rows whose cells differ.
@@ -119,7 +119,7 @@ pub struct ColumnCounts {
     pub within_tolerance: u64,
 }
 
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SchemaDifferences {
     pub only_in_source: Vec<String>,
     pub only_in_target: Vec<String>,
@@ -137,7 +137,7 @@ impl SchemaDifferences {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TypeDiffers {
     pub column: String,
     #[serde(flatten)]

@@ -18,6 +18,7 @@ mod portable;
 mod properties;
 mod readers;
 mod residue;
+mod resume;
 mod settle;
 mod stories;
 mod support;

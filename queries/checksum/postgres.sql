@@ -4,10 +4,10 @@ SELECT (k - {{ low }}) / {{ step }} AS segment, count(*)
 {%- if hash == "lookup3" %},
   sum(hashtextextended(t, 1)), sum(hashtextextended(t, 2))
 {%- else %},
-  sum(('x' || substr(t, 1, 16))::bit(64)::bigint), sum(('x' || substr(t, 17))::bit(64)::bigint)
+  sum(t::bit(64)::bigint), sum((t << 64)::bit(64)::bigint)
 {%- endif %}
 FROM (
-  SELECT {{ k }} AS k, {{ row if hash == "lookup3" else "md5(" ~ row ~ ")" }} AS t
+  SELECT {{ k }} AS k, {{ row if hash == "lookup3" else "('x' || md5(" ~ row ~ "))::bit(128)" }} AS t
   FROM {{ from }}
 {%- for condition in conditions %}
   {{ "WHERE" if loop.first else "AND" }} ({{ condition }})

@@ -118,6 +118,7 @@ impl EngineArgs {
             cache: None,
             budget: BudgetLimits::default(),
             goes_on: false,
+            resume: None,
         }
     }
 }

@@ -12,7 +12,8 @@ use crate::report::value::escape;
 pub fn words(error: &Error, colour: bool) -> String {
     let paint = |style: Style, text: &str| style.force_styling(colour).apply_to(text).to_string();
     if error.kind() == ErrorKind::Interrupted {
-        return format!("{}\n", error.message());
+        let hint = error.hint_text().map(|hint| format!("; {hint}")).unwrap_or_default();
+        return format!("{}{hint}\n", error.message());
     }
     let mut out = format!("{} {}\n", paint(Style::new().red().bold(), "error:"), lines(error.message()));
     let context: Vec<String> =

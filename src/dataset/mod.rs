@@ -30,12 +30,12 @@ mod tests;
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use datafusion::arrow::datatypes::Field;
 use datafusion::catalog::TableProvider;
 use datafusion::parquet::file::metadata::ParquetMetaData;
 use datafusion::prelude::SessionContext;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use self::csv::CsvFiles;
 use crate::error::{Error, ErrorKind, Result};
@@ -82,6 +82,8 @@ enum Behind {
 
 #[derive(Debug, Clone)]
 struct OpenedFiles {
+    /// Before they were listed.
+    at: DateTime<Utc>,
     store: Arc<PinnedStore>,
     table: FilesTable,
     sorted_by: Vec<String>,
@@ -91,7 +93,7 @@ struct OpenedFiles {
 }
 
 /// One object, or table of a database, as it was when the dataset was opened.
-#[derive(Clone, Debug, Serialize, PartialEq)]
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]
 pub struct Input {
     /// Without user info and without the values of a query.
     pub url: String,
@@ -104,6 +106,31 @@ pub struct Input {
     pub version: Option<String>,
 }
 
+/// A file that was written just before it was listed may be written again within the clock's grain, and look the same:
+/// ETags of local files, and of some servers, are made of time and size.
+const SETTLED: TimeDelta = TimeDelta::seconds(3);
+
+impl Input {
+    /// Whether a file that was listed after `listed` can still become another one and look the same.
+    pub fn is_settled(&self, listed: DateTime<Utc>) -> bool {
+        listed - self.last_modified >= SETTLED
+    }
+
+    /// Which file it is, in which version, as far as that can be told.
+    pub fn identity(&self) -> Option<Vec<String>> {
+        let Self { url, size, last_modified, e_tag, version } = self;
+        if e_tag.is_none() && version.is_none() && last_modified.timestamp() <= 0 {
+            return None;
+        }
+        // The values of a query are not in the URL: they may be secret, and they may say which file it is.
+        if url.starts_with("http") && url.contains('?') {
+            return None;
+        }
+        let text = |option: &Option<String>| option.clone().unwrap_or_default();
+        Some(vec![url.clone(), size.to_string(), last_modified.to_rfc3339(), text(e_tag), text(version)])
+    }
+}
+
 /// Opens a dataset: lists and pins its objects, reads headers, footers or schemas, and registers a store for them in
 /// the session. A [`Connector::Sql`] is a view, which the caller registers: an error here.
 pub async fn open(
@@ -112,9 +139,11 @@ pub async fn open(
     databases: &Databases,
     progress: &Arc<Progress>,
 ) -> Result<Opened> {
+    // Before anything is listed.
+    let at = Utc::now();
     let opened = match &dataset.connector {
         Connector::Database(from) => open_database(&dataset.name, from, databases, progress).await,
-        _ => open_files(session, dataset, progress).await,
+        _ => open_files(session, dataset, progress, at).await,
     };
     opened.map_err(|error| error.context("dataset", &dataset.name))
 }
@@ -136,7 +165,12 @@ async fn open_database(
     })
 }
 
-async fn open_files(session: &SessionContext, dataset: &Dataset, progress: &Arc<Progress>) -> Result<Opened> {
+async fn open_files(
+    session: &SessionContext,
+    dataset: &Dataset,
+    progress: &Arc<Progress>,
+    at: DateTime<Utc>,
+) -> Result<Opened> {
     let (files, kind) = match &dataset.connector {
         Connector::Parquet(files) => (files, listing::Kind::Parquet),
         Connector::Csv(files, _) => (files, listing::Kind::Csv),
@@ -187,7 +221,7 @@ async fn open_files(session: &SessionContext, dataset: &Dataset, progress: &Arc<
             listing::Kind::Ndjson => "ndjson",
             listing::Kind::Arrow => "arrow",
         },
-        behind: Behind::Files(OpenedFiles { store, table, sorted_by: sorted_by.clone(), footers, csv }),
+        behind: Behind::Files(OpenedFiles { at, store, table, sorted_by: sorted_by.clone(), footers, csv }),
     })
 }
 
@@ -284,6 +318,20 @@ impl Opened {
     /// Bytes of all files, as stored; of a database, 0.
     pub fn bytes(&self) -> u64 {
         self.inputs.iter().map(|input| input.size).sum()
+    }
+
+    /// By what its rows can be told: where two openings, in this process or another, have the same text, all rows are the
+    /// same. None: that cannot be shown.
+    pub async fn identity(&self) -> Result<Option<String>> {
+        let Some(files) = self.files() else {
+            return match self.database() {
+                Some(table) => table.identity().await,
+                None => Ok(None),
+            };
+        };
+        let settled = self.inputs.iter().all(|input| input.is_settled(files.at));
+        let inputs: Option<Vec<_>> = self.inputs.iter().map(Input::identity).collect();
+        Ok(inputs.filter(|_| settled).map(|inputs| format!("{} {inputs:?}", self.reading())))
     }
 
     /// Looks at every input again: an error of kind `Changed` that names the first object that is no longer what was

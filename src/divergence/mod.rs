@@ -11,11 +11,13 @@ mod records;
 mod schema;
 mod sort;
 mod table;
+mod unfinished;
 mod write;
 
 pub use assemble::{Assembler, assemble_query, assemble_schema_differences};
 pub use output::{Output, RuleOutput};
-pub use reader::register_results;
+pub use reader::{first_rows, register_results};
 pub use records::{RunRecord, run_record_schema};
 pub use schema::{DivergenceSchema, stored_type};
+pub use unfinished::read_unfinished;
 pub use write::{Found, Written, write_sorted};

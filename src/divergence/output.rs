@@ -1,24 +1,31 @@
 //! The output store of a run: where its tables go, and how nothing of a run that fails stays visible.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use bytes::Bytes;
 use futures::TryStreamExt;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
 
 use crate::dataset::store::{Located, locate};
 use crate::divergence::records::{RunRecord, to_parquet};
+use crate::divergence::unfinished::{self, Kept, KeptRules};
 use crate::error::{Error, ErrorKind, Result};
+use crate::progress::Progress;
 
 /// Says that a folder holds results, and in which form.
 const MARKER: &str = "_tieout.json";
 
-/// The output of one run. Dropped without `commit`, it removes what the run has written.
+/// The output of one run. Dropped without `commit`, it removes what the run has written, but for what another process can go
+/// on with.
 pub struct Output {
     located: Located,
     run_id: String,
-    written: Mutex<Vec<Path>>,
+    /// Tables, each with its rule.
+    written: Mutex<Vec<(String, Path)>>,
+    kept: Mutex<Kept>,
+    progress: Arc<Progress>,
     committed: bool,
     /// This run put the marker there.
     marked: bool,
@@ -36,13 +43,15 @@ pub struct RuleOutput {
 impl Output {
     /// Opens the store and shows that it can be written to, before any data is read: the marker `_tieout.json` says
     /// what the folder is and in which version.
-    pub async fn open(location: &str, run_id: &str) -> Result<Self> {
+    pub async fn open(location: &str, run_id: &str, progress: &Arc<Progress>) -> Result<Self> {
         let located = locate(location).await?;
         let missing = |path: &PathBuf| !path.exists();
         let local = located.local.iter().flat_map(|root| root.ancestors());
         let mut output = Self {
             run_id: run_id.to_string(),
             written: Mutex::default(),
+            kept: Mutex::default(),
+            progress: progress.clone(),
             committed: false,
             marked: false,
             made: local.map(PathBuf::from).take_while(missing).collect(),
@@ -72,7 +81,7 @@ impl Output {
     pub fn rule(&self, rule: &str) -> RuleOutput {
         let folders = ["divergences", &format!("rule={rule}"), &format!("run={}", self.run_id)];
         let part = self.path(&[folders[0], folders[1], folders[2], "part-0.parquet"]);
-        self.written.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(part.clone());
+        self.written.lock().unwrap_or_else(PoisonError::into_inner).push((rule.to_string(), part.clone()));
         let display = format!("{}/{}/", self.located.display.trim_end_matches('/'), folders.join("/"));
         RuleOutput { store: self.located.store.clone(), part, display }
     }
@@ -90,6 +99,48 @@ impl Output {
         }
     }
 
+    /// Where the run keeps what it has done, until it is finished.
+    pub fn unfinished(&self) -> (Arc<dyn ObjectStore>, Path, String) {
+        let located = &self.located;
+        (located.store.clone(), unfinished::folder(located, &self.run_id), located.display.clone())
+    }
+
+    /// Keeps what the run says of itself. The tables of these rules are finished: they stay, should the run be cut off.
+    pub async fn keep(&self, document: Vec<u8>, rules: KeptRules) {
+        let path = unfinished::document(&self.located, &self.run_id);
+        let document = Bytes::from(document);
+        match self.located.store.put(&path, PutPayload::from(document.clone())).await {
+            Ok(_) => {
+                let mut kept = self.kept();
+                if !rules.is_empty() {
+                    self.progress.keep();
+                }
+                *kept = Kept { document: Some(document), rules };
+            }
+            Err(error) => tracing::warn!(%path, %error, "what the run has done cannot be kept"),
+        }
+    }
+
+    /// Whether what is kept of the run is what this process has put there: else another one goes on with it, or did.
+    pub async fn is_ours(&self) -> bool {
+        let Some(ours) = self.kept().document.clone() else { return true };
+        let path = unfinished::document(&self.located, &self.run_id);
+        match self.located.store.get(&path).await {
+            Err(object_store::Error::NotFound { .. }) => false,
+            Err(_) => true,
+            Ok(there) => there.bytes().await.map_or(true, |there| there == ours),
+        }
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Leaves everything as it is, to another process.
+    pub fn let_go(mut self) {
+        self.committed = true;
+    }
+
     /// Writes the run's record: from here on the run is visible.
     pub async fn commit(mut self, records: &[RunRecord]) -> Result<()> {
         let record = to_parquet(records)?;
@@ -97,27 +148,38 @@ impl Output {
         if let Err(error) = self.located.store.put(&path, PutPayload::from(record)).await {
             let error = self.unwritable(error);
             // It may have come through, and only the answer was lost.
-            self.written.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(0, path);
+            if let Err(error) = self.located.store.delete(&path).await {
+                tracing::debug!(%path, %error, "a record could not be removed");
+            }
             self.abandon().await;
             return Err(error);
         }
         self.committed = true;
+        unfinished::remove(&self.located, &self.run_id).await;
         Ok(())
     }
 
     /// Removes what the run has written, as far as that is possible: without a record it is invisible all the same.
     pub async fn abandon(mut self) {
         self.committed = true;
-        let written = std::mem::take(&mut *self.written.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
-        for path in written {
+        let written = std::mem::take(&mut *self.written.lock().unwrap_or_else(PoisonError::into_inner));
+        for (_, path) in written.into_iter().filter(|(rule, _)| !self.stays(rule)) {
             if let Err(error) = self.located.store.delete(&path).await {
                 tracing::debug!(%path, %error, "an unfinished table could not be removed");
             }
         }
-        if self.marked && self.located.local.is_none() {
-            self.remove_marker().await;
+        if self.progress.resumable().is_none() {
+            unfinished::remove(&self.located, &self.run_id).await;
+            if self.marked && self.located.local.is_none() {
+                self.remove_marker().await;
+            }
         }
         self.remove_local();
+    }
+
+    /// Whether the rule's table is kept for a process that goes on with the run.
+    fn stays(&self, rule: &str) -> bool {
+        self.progress.resumable().is_some() && self.kept().rules.contains(rule)
     }
 
     /// Where nothing else is, the marker has no meaning.
@@ -139,7 +201,9 @@ impl Output {
         let tables = root.join("divergences");
         for rule in std::fs::read_dir(&tables).into_iter().flatten().flatten() {
             let folder = rule.path().join(format!("run={}", self.run_id));
-            if folder.is_dir() {
+            let name = rule.file_name();
+            let stays = name.to_str().and_then(|name| name.strip_prefix("rule=")).is_some_and(|rule| self.stays(rule));
+            if folder.is_dir() && !stays {
                 if let Err(error) = std::fs::remove_dir_all(&folder) {
                     tracing::debug!(folder = %folder.display(), %error, "an unfinished table could not be removed");
                 }
@@ -149,7 +213,11 @@ impl Output {
         let _ = std::fs::remove_dir(&tables);
         let runs = root.join("runs");
         let _ = std::fs::remove_dir(&runs);
-        if self.marked && !tables.exists() && !runs.exists() {
+        if self.progress.resumable().is_none() {
+            let _ = std::fs::remove_file(root.join(unfinished::FOLDER).join(&self.run_id).join(unfinished::DOCUMENT));
+            unfinished::remove_folders(&self.located, &self.run_id);
+        }
+        if self.marked && !tables.exists() && !runs.exists() && !root.join(unfinished::FOLDER).exists() {
             let _ = std::fs::remove_file(root.join(MARKER));
         }
         for folder in &self.made {
@@ -162,9 +230,16 @@ impl Output {
 /// result. On a local disk it is removed at once.
 impl Drop for Output {
     fn drop(&mut self) {
-        if !self.committed {
-            self.remove_local();
+        if self.committed {
+            return;
         }
+        let Some(root) = &self.located.local else { return };
+        let there = std::fs::read(root.join(unfinished::FOLDER).join(&self.run_id).join(unfinished::DOCUMENT)).ok();
+        // Another process goes on with the run, or did.
+        if self.kept().document.as_deref().is_some_and(|ours| there.as_deref() != Some(ours)) {
+            return;
+        }
+        self.remove_local();
     }
 }
 

@@ -5,19 +5,22 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use datafusion::arrow::array::AsArray;
+use datafusion::arrow::compute::concat_batches;
 use datafusion::arrow::datatypes::{DataType, Field, Schema};
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::catalog::MemorySchemaProvider;
 use datafusion::datasource::MemTable;
 use datafusion::datasource::file_format::parquet::ParquetFormat;
 use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl};
+use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use datafusion::prelude::SessionContext;
+use datafusion::prelude::{SessionConfig, SessionContext};
 use futures::TryStreamExt;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 
 use crate::dataset::store::{Located, locate};
+use crate::divergence::output::RuleOutput;
 use crate::divergence::records::run_record_schema;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -42,7 +45,7 @@ pub async fn register_results(ctx: &SessionContext, output: &str) -> Result<()> 
     if tables.is_empty() || catalog.schema("divergences").is_some() {
         return Ok(());
     }
-    let store_url = datafusion::execution::object_store::ObjectStoreUrl::parse("tieout-results://output")?;
+    let store_url = results_url()?;
     ctx.runtime_env().register_object_store(store_url.as_ref(), located.store.clone());
     for (rule, runs) in tables {
         // A rule that was never compared has no table.
@@ -52,6 +55,29 @@ pub async fn register_results(ctx: &SessionContext, output: &str) -> Result<()> 
     }
     catalog.register_schema("divergences", schema)?;
     Ok(())
+}
+
+/// How many rows a rule's table has, and the first of them.
+pub async fn first_rows(table: &RuleOutput, limit: usize) -> Result<(u64, Option<RecordBatch>)> {
+    // One partition: the file's rows come in their order.
+    let ctx = SessionContext::new_with_config(SessionConfig::new().with_target_partitions(1));
+    let url = results_url()?;
+    ctx.register_object_store(url.as_ref(), table.store());
+    let path = ListingTableUrl::parse(format!("{}{}", url.as_str(), table.part()))?;
+    let config = ListingTableConfig::new(path)
+        .with_listing_options(ListingOptions::new(Arc::new(ParquetFormat::default())))
+        .infer_schema(&ctx.state())
+        .await?;
+    let rows = ctx.read_table(Arc::new(ListingTable::try_new(config)?))?;
+    let count = rows.clone().count().await? as u64;
+    let schema = Arc::new(rows.schema().as_arrow().clone());
+    let batches = rows.limit(0, Some(limit))?.collect().await?;
+    let sample = if count > 0 && limit > 0 { Some(concat_batches(&schema, &batches)?) } else { None };
+    Ok((count, sample))
+}
+
+fn results_url() -> Result<ObjectStoreUrl> {
+    Ok(ObjectStoreUrl::parse("tieout-results://output")?)
 }
 
 async fn read_records(located: &Located) -> Result<Vec<RecordBatch>> {

@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use datafusion::execution::runtime_env::RuntimeEnv;
 use futures::TryStreamExt;
 use object_store::buffered::BufWriter;
@@ -27,10 +27,6 @@ use crate::sql::digest_id;
 const MAGIC: &[u8] = b"tieout digests 1\n";
 const HEAD: usize = MAGIC.len() + 32 + 8;
 const TAIL: usize = 16;
-/// A file that was written just before it was listed may be written again within the clock's grain, and look the same:
-/// ETags of local files, and of some servers, are made of time and size.
-const SETTLED: TimeDelta = TimeDelta::seconds(3);
-
 #[derive(Debug, Clone)]
 pub struct Cache {
     pub(super) store: Arc<dyn ObjectStore>,
@@ -47,21 +43,11 @@ pub struct Name(String);
 impl Name {
     /// `statement`: what the digests are of: the side's SQL, with its types. None if the input's version cannot be told.
     pub fn of(input: &Input, statement: &str) -> Option<Self> {
-        let Input { url, size, last_modified, e_tag, version } = input;
-        if e_tag.is_none() && version.is_none() && last_modified.timestamp() <= 0 {
-            return None;
-        }
-        // The values of a query are not in the URL: they may be secret, and they may say which file it is.
-        if url.starts_with("http") && url.contains('?') {
-            return None;
-        }
-        let time = last_modified.to_rfc3339();
-        let text = |option: &Option<String>| option.clone().unwrap_or_default();
-        let (size, e_tag, version) = (size.to_string(), text(e_tag), text(version));
+        let identity = input.identity()?;
         // Another release may read the same statement otherwise.
         let release = env!("CARGO_PKG_VERSION");
-        let parts = [release, statement, url, &size, &time, &e_tag, &version];
-        Some(Self::of_parts(&parts))
+        let parts = [release, statement].into_iter().chain(identity.iter().map(String::as_str));
+        Some(Self::of_parts(&parts.collect::<Vec<_>>()))
     }
 
     pub fn of_parts(parts: &[&str]) -> Self {
@@ -83,7 +69,12 @@ impl Cache {
     /// At a folder or URL.
     pub async fn open(location: &str) -> Result<Self> {
         let located = locate(location).await.map_err(|error| error.context("cache", location))?;
-        Ok(Self { store: located.store, prefix: located.prefix, display: located.display, opened: Utc::now() })
+        Ok(Self::at(located.store, located.prefix, located.display))
+    }
+
+    /// Below a prefix of a store.
+    pub fn at(store: Arc<dyn ObjectStore>, prefix: Path, display: String) -> Self {
+        Self { store, prefix, display, opened: Utc::now() }
     }
 
     fn path(&self, name: &Name) -> Path {
@@ -168,7 +159,7 @@ impl Cache {
 
     /// Whether a file that was listed as this can still become another one and look the same.
     pub fn settled(&self, input: &Input) -> bool {
-        self.opened - input.last_modified >= SETTLED
+        input.is_settled(self.opened)
     }
 
     /// Keeps a file's digests; a failure is no more than a warning.

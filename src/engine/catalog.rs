@@ -28,6 +28,7 @@ use crate::project::model::{Connector, Dataset, Project};
 use crate::rule::position::locate;
 use crate::rule::resolve::text_of;
 use crate::rule::sql::{ident, literal};
+use crate::sql::digest_id;
 
 /// The ending of the table that gives a dataset's cells as they are.
 pub const TEXT_SUFFIX: &str = "#text";
@@ -126,6 +127,21 @@ impl Catalog {
         Ok(inputs)
     }
 
+    /// By what the rows of a dataset can be told, with how it is read; of a view, of all that it reads. None: that cannot be
+    /// told. Two runs in which it is the same text read the same rows.
+    pub async fn identity(&self, name: &str) -> Result<Option<String>> {
+        let mut parts = Vec::new();
+        for opened in self.opened_below(name).await? {
+            match opened.identity().await.map_err(|error| error.context("dataset", opened.name.clone()))? {
+                Some(identity) => parts.push(format!("{} {identity}", opened.name)),
+                None => return Ok(None),
+            }
+        }
+        let defined = self.datasets.get(name).map(|dataset| format!("{:?}", dataset.connector));
+        parts.extend(defined);
+        Ok(Some(digest_id(&parts.iter().map(|part| part.as_bytes()).collect::<Vec<_>>())))
+    }
+
     /// An error if an input of the dataset changed since it was opened.
     pub async fn verify_unchanged(&self, name: &str) -> Result<()> {
         for opened in self.opened_below(name).await? {
@@ -207,7 +223,11 @@ impl Catalog {
             None | Some("public") => table.table().to_string(),
             Some(schema) => format!("{schema}.{}", table.table()),
         };
-        Ok(tables.into_iter().map(name).filter(|name| self.datasets.contains_key(name)).collect())
+        let dataset = |name: String| match name.strip_suffix(TEXT_SUFFIX) {
+            Some(dataset) if self.datasets.contains_key(dataset) => dataset.to_string(),
+            _ => name,
+        };
+        Ok(tables.into_iter().map(name).map(dataset).filter(|name| self.datasets.contains_key(name)).collect())
     }
 
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {

@@ -40,7 +40,7 @@ mod zip;
 
 use std::fmt;
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use datafusion::error::Result as DataFusionResult;
 use datafusion::execution::context::SQLOptions;
@@ -58,6 +58,7 @@ pub use diverging::{Diverged, Diverging};
 pub use metered::{scanned_rows, spilled_bytes};
 pub use operator::{Emit, Make, ReconcileExec};
 pub use params::Params;
+pub use pushdown::KeptSums;
 pub use session::{Limits, default_memory};
 
 /// How rows are compared. All strategies give the same divergences.
@@ -131,6 +132,8 @@ pub struct Engine {
     pub range_rows: u64,
     /// Where digests are remembered, if they are.
     pub cache: Option<Arc<Cache>>,
+    /// Where checksums of databases are kept, if they are.
+    pub sums: OnceLock<Arc<KeptSums>>,
     pub budget: Budget,
     /// Values for the placeholders `$name`.
     pub params: Params,

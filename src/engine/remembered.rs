@@ -328,10 +328,12 @@ impl Remembered {
     }
 }
 
-/// Whether the plan gives the same rows of the same files at any time.
-fn is_fixed(plan: &LogicalPlan) -> Result<bool> {
-    let mut fixed = true;
+/// Whether the plan gives the same rows of the same rows at any time: whatever the time, and whatever other rows there are.
+pub(super) fn is_fixed(plan: &LogicalPlan) -> Result<bool> {
+    let (mut fixed, mut tables) = (true, 0);
     plan.apply_with_subqueries(|plan| {
+        // A subquery may look at another dataset, or at other files of this one.
+        tables += usize::from(matches!(plan, LogicalPlan::TableScan(_)));
         plan.apply_expressions(|expression| {
             expression.apply(|expression| {
                 if let Expr::ScalarFunction(function) = expression {
@@ -341,7 +343,7 @@ fn is_fixed(plan: &LogicalPlan) -> Result<bool> {
             })
         })
     })?;
-    Ok(fixed)
+    Ok(fixed && tables == 1)
 }
 
 /// The files that hold a suspect.

@@ -1,6 +1,6 @@
 //! The session: DataFusion's, with a memory pool, a folder to spill to, our functions and our datasets.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
@@ -80,6 +80,7 @@ impl Engine {
             hash_mask: limits.hash_mask,
             range_rows: limits.range_rows,
             cache: None,
+            sums: OnceLock::new(),
             budget,
             params: Params::new(&project.params),
         })

@@ -11,17 +11,17 @@ mod match_rule;
 mod planned;
 mod recheck;
 pub mod report;
+mod resume;
 mod sql_rule;
 mod unavailable;
 
 use std::sync::Arc;
 
-use chrono::Utc;
 use datafusion::prelude::SessionContext;
 
 use crate::dataset::Databases;
 use crate::divergence::{Output, register_results};
-use crate::engine::{Budget, BudgetLimits, Cache, Engine, Limits, Strategy};
+use crate::engine::{Budget, BudgetLimits, Cache, Engine, KeptSums, Limits, Strategy};
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::Progress;
 use crate::project::model::{Project, Rule};
@@ -30,10 +30,11 @@ use crate::verdict::{Guarantee, Outcome};
 
 pub use check::{DatasetCheck, check_online};
 pub use compile::compile;
-use execute::Execution;
+use execute::{Compared, Execution};
 pub use explain::explain;
 use planned::Planned;
 use report::{RunReport, Work};
+use resume::Begun;
 
 /// What the caller of a run decides.
 #[derive(Debug, Clone)]
@@ -54,6 +55,8 @@ pub struct RunOptions {
     pub budget: BudgetLimits,
     /// A rule whose systems are away is inconclusive, and the others go on; else it ends the run.
     pub goes_on: bool,
+    /// The run that is gone on with; none: a new one.
+    pub resume: Option<String>,
 }
 
 impl RunOptions {
@@ -72,26 +75,32 @@ impl RunOptions {
 
 /// Runs the named rules, or all. Cancel-safe: dropped, it leaves nothing that a reader takes for a result.
 pub async fn run(project: &Project, rules: &[String], options: &RunOptions) -> Result<RunReport> {
-    let started = Utc::now();
     let clock = std::time::Instant::now();
-    let run_id = uuid::Uuid::now_v7().to_string();
     let exact = options.exact()?;
+    let begun = Begun::of(project, rules, options).await?;
+    let (run_id, started) = (&begun.run_id, begun.started);
     let engine = engine(project, options, cache(project, options).await?)?;
     let away = |error: &Error| options.goes_on && error.kind() == ErrorKind::Unavailable;
     let mut planned = Vec::new();
-    for rule in chosen(project, rules)? {
+    for rule in chosen(project, &begun.rules)? {
         match Planned::of(&engine, rule, started).await.map_err(|error| of_rule(error, rule)) {
             Err(error) if away(&error) => planned.push((rule, Err(error))),
             plan => planned.push((rule, Ok(plan?))),
         }
     }
     let output = match &options.out {
-        Some(location) => Some(Output::open(location, &run_id).await?),
+        Some(location) => Some(Output::open(location, run_id, &options.progress).await?),
         None => None,
     };
+    if let Some(output) = output.as_ref().filter(|_| options.goes_on) {
+        begun.announce(output).await?;
+    }
+    if let Some(sums) = kept_sums(&engine, &begun, output.as_ref(), options) {
+        let _ = engine.sums.set(Arc::new(sums));
+    }
     let execution = Execution {
         engine: &engine,
-        run_id: &run_id,
+        run_id,
         started,
         strategy: options.strategy,
         exact,
@@ -102,10 +111,7 @@ pub async fn run(project: &Project, rules: &[String], options: &RunOptions) -> R
     let result = async {
         for (rule, planned) in planned {
             let result = match planned {
-                Ok(planned) => {
-                    tracing::info!(rule = rule.name, "comparing");
-                    unavailable::compare(&execution, rule, planned).await.map_err(|error| of_rule(error, rule))
-                }
+                Ok(planned) => one(&execution, &begun, planned, options).await.map_err(|error| of_rule(error, rule)),
                 Err(error) => Err(error),
             };
             let one = match result {
@@ -125,7 +131,11 @@ pub async fn run(project: &Project, rules: &[String], options: &RunOptions) -> R
             );
             compared.push(one);
         }
-        recheck::look_again(&execution, &mut compared, options.goes_on).await
+        recheck::look_again(&execution, &mut compared, options.goes_on).await?;
+        match &output {
+            Some(output) => begun.check_alone(output).await,
+            None => Ok(()),
+        }
     }
     .await;
     let records: Vec<_> = compared.iter().map(|compared| execution.record(compared)).collect();
@@ -133,6 +143,10 @@ pub async fn run(project: &Project, rules: &[String], options: &RunOptions) -> R
     match (result, output) {
         (Ok(()), Some(output)) => output.commit(&records).await?,
         (Ok(()), None) => {}
+        (Err(error), Some(output)) if begun.check_alone(&output).await.is_err() => {
+            output.let_go();
+            return Err(error);
+        }
         (Err(error), Some(output)) => {
             output.abandon().await;
             return Err(error);
@@ -140,12 +154,38 @@ pub async fn run(project: &Project, rules: &[String], options: &RunOptions) -> R
         (Err(error), None) => return Err(error),
     }
     Ok(RunReport {
-        run_id,
+        run_id: begun.run_id,
         outcome: reports.iter().map(|report| report.outcome).max().unwrap_or(Outcome::Reconciled),
         started_at: started,
         elapsed_ms: u64::try_from(clock.elapsed().as_millis()).unwrap_or(u64::MAX),
         rules: reports,
     })
+}
+
+/// Compares a rule, unless it was compared before the run was cut off.
+async fn one<'r>(
+    execution: &Execution<'_>,
+    begun: &Begun,
+    planned: Planned<'r>,
+    options: &RunOptions,
+) -> Result<Compared<'r>> {
+    let rule = planned.rule;
+    let note = match begun.compared(execution, &planned).await? {
+        Ok(compared) => {
+            tracing::info!(rule = rule.name, "was compared before the run was cut off");
+            return Ok(compared);
+        }
+        Err(note) => note,
+    };
+    tracing::info!(rule = rule.name, "comparing");
+    let (mut compared, planned) = unavailable::compare(execution, planned).await?;
+    if let Some(note) = note {
+        compared.note(&note);
+    }
+    if options.goes_on {
+        begun.keep(execution, &compared, &planned).await?;
+    }
+    Ok(compared)
 }
 
 fn of_rule(error: Error, rule: &Rule) -> Error {
@@ -171,6 +211,19 @@ fn engine(project: &Project, options: &RunOptions, cache: Option<Arc<Cache>>) ->
     let engine = Arc::new(engine);
     function::register(&engine);
     Ok(engine)
+}
+
+/// Where checksums of databases are kept: with what else is remembered, or with what is kept of the run.
+fn kept_sums(engine: &Engine, begun: &Begun, output: Option<&Output>, options: &RunOptions) -> Option<KeptSums> {
+    let sums = |cache: Cache, looks: bool| KeptSums::new(cache, looks, options.progress.clone());
+    match (&engine.cache, output) {
+        (Some(cache), _) => Some(sums(cache.as_ref().clone(), true)),
+        (None, Some(output)) if options.goes_on => {
+            let (store, folder, display) = output.unfinished();
+            Some(sums(Cache::at(store, folder, display), begun.is_resumed()))
+        }
+        (None, _) => None,
+    }
 }
 
 fn chosen<'a>(project: &'a Project, names: &[String]) -> Result<Vec<&'a Rule>> {

@@ -10,10 +10,10 @@ use crate::engine::catalog::{TEXT_SUFFIX, table_name};
 use crate::engine::{Choice, Engine, Strategy, choose};
 use crate::error::{Error, Result};
 use crate::project::model::{Rule, RuleKind, SqlRule};
-use crate::rule::plan::{ColumnPlan, MatchPlan, ReadFrom, Relation};
+use crate::rule::plan::{ColumnPlan, Filter, MatchPlan, ReadFrom, Relation};
 use crate::rule::position::locate;
 use crate::rule::resolve::{resolve, text_of};
-use crate::rule::sql::typed_from;
+use crate::rule::sql::{Dialect, from_clause, side_sql, typed_from};
 use crate::rule::totals::resolve_totals;
 use crate::run::sql_rule::check_columns;
 use crate::side::{BySide, Side};
@@ -100,6 +100,19 @@ impl<'a> Planned<'a> {
         }
     }
 
+    /// The datasets of the rule, and those that its expressions read besides.
+    pub fn all_names(&self, engine: &Engine) -> Result<Vec<String>> {
+        let mut names = self.names(engine)?;
+        if let Plan::Match(plan) = &self.plan {
+            for side in Side::BOTH {
+                names.extend(engine.catalog.references(&side_sql(plan, side, Dialect::Engine)?)?);
+            }
+        }
+        names.sort_unstable();
+        names.dedup();
+        Ok(names)
+    }
+
     /// Rows that the engine will be handed, where metadata tells.
     pub fn rows(&self) -> Option<u64> {
         match &self.plan {
@@ -160,8 +173,6 @@ async fn check_fragments(engine: &Engine, plan: &MatchPlan) -> Result<()> {
     if !Side::BOTH.into_iter().any(filtered) && !plan.key.iter().chain(&plan.values).any(expression) {
         return Ok(());
     }
-    use crate::rule::plan::Filter;
-    use crate::rule::sql::{Dialect, from_clause, side_sql};
     for side in Side::BOTH {
         let sql = side_sql(plan, side, Dialect::Engine)?;
         let Err(error) = plans(engine, &sql).await else { continue };

@@ -2,8 +2,9 @@
 //! (docs/reference, section "JSON summary").
 
 use chrono::{DateTime, Utc};
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::engine::Strategy;
 use crate::progress::{Counters, Task, per_second};
 use crate::project::model::Severity;
 use crate::side::BySide;
@@ -21,15 +22,17 @@ pub struct RunReport {
 }
 
 /// What one rule found. The JSON holds what the contract names; the rest is for the text report and the run record.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct RuleReport {
     pub rule: String,
     /// `match`, `totals` or `sql`.
-    pub kind: &'static str,
+    #[serde(deserialize_with = "word")]
+    pub kind: Word,
     pub outcome: Outcome,
     pub guarantee: Guarantee,
     /// The one that came to the end: `bytes`, `merge`, `digest`, `join`; for a `sql` rule `query`.
-    pub strategy: &'static str,
+    #[serde(deserialize_with = "word")]
+    pub strategy: Word,
     /// Why this strategy.
     pub why: String,
     pub work: Work,
@@ -39,7 +42,7 @@ pub struct RuleReport {
     pub owner: Option<String>,
     pub rows: RowCounts,
     /// Divergences that were gone when their keys were read again; none where they were not.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settled: Option<u64>,
     /// Every compared column but the key, in the source's order.
     pub columns: Vec<ColumnCounts>,
@@ -47,7 +50,7 @@ pub struct RuleReport {
     /// What a reader should know of how it was compared, in whole sentences.
     pub notes: Vec<String>,
     /// Set where a limit stopped the comparison: then counts and table hold what was found by then.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", skip_deserializing)]
     pub coverage: Option<Coverage>,
     /// Where the divergence table is; none where nothing was written.
     pub divergences: Option<String>,
@@ -67,8 +70,18 @@ pub struct RuleReport {
     pub sample: Option<datafusion::arrow::record_batch::RecordBatch>,
 }
 
+/// A kind of rule, or what compared it.
+pub type Word = &'static str;
+
+fn word<'de, D: Deserializer<'de>>(words: D) -> Result<Word, D::Error> {
+    let word = String::deserialize(words)?;
+    let strategies = Strategy::ALL.into_iter().map(Strategy::as_str);
+    let known = ["match", "totals", "sql", "query"].into_iter().chain(strategies).find(|known| *known == word);
+    known.ok_or_else(|| serde::de::Error::custom(format!("`{word}` is no kind of rule and no strategy")))
+}
+
 /// What it took.
-#[derive(Debug, Clone, Copy, Default, Serialize)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub struct Work {
     /// Rows of both sides before filters, as metadata tells; none where it does not.
     pub estimated_rows: Option<u64>,

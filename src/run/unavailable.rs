@@ -17,7 +17,9 @@ const LATER: &str =
 
 /// Compares a rule; what a network spoils is tried again from the start, twice, after one second and two. A source that keeps
 /// failing is not asked again in this run.
-pub async fn compare<'r>(execution: &Execution<'_>, rule: &'r Rule, mut planned: Planned<'r>) -> Result<Compared<'r>> {
+/// Also how it was planned last.
+pub async fn compare<'r>(execution: &Execution<'_>, mut planned: Planned<'r>) -> Result<(Compared<'r>, Planned<'r>)> {
+    let rule = planned.rule;
     let mut patience = patience();
     let mut later = false;
     loop {
@@ -26,7 +28,7 @@ pub async fn compare<'r>(execution: &Execution<'_>, rule: &'r Rule, mut planned:
                 if later {
                     compared.note(LATER);
                 }
-                return Ok(compared);
+                return Ok((compared, planned));
             }
             Err(error) => error,
         };

@@ -132,6 +132,7 @@ pub fn execute(project: &Project, way: &Way, out: &Path) -> tieout::Result<RuleR
         cache: way.cache.as_ref().map(|cache| cache.display().to_string()),
         budget: Default::default(),
         goes_on: false,
+        resume: None,
         guarantee: None,
         limit: 3,
         out: Some(out.display().to_string()),

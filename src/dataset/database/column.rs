@@ -18,6 +18,8 @@ pub(super) struct Column {
     pub field: FieldRef,
     /// The type as the database names it.
     pub native: String,
+    /// Of MySQL: its own text is what all systems write, without converting it.
+    pub plain: bool,
 }
 
 /// What the values of a column are, whatever the protocol that brings them.
@@ -88,14 +90,21 @@ impl Column {
             Kind::Number => field.with_metadata(text_of(ANY_NUMBER)),
             _ => field,
         };
-        Self { name: name.to_string(), select, kind, field: Arc::new(field), native: native.to_string() }
+        Self { name: name.to_string(), select, kind, field: Arc::new(field), native: native.to_string(), plain: false }
     }
 
     /// Text that stands for something of another type; None: of the other side's type.
     pub(super) fn text_of(name: &str, select: String, declared: Option<&DataType>, native: &str) -> Self {
         let declared = declared.map_or_else(|| ANY_VALUE.to_string(), ToString::to_string);
         let field = Field::new(name, DataType::Utf8, true).with_metadata(text_of(&declared));
-        Self { name: name.to_string(), select, kind: Kind::Text, field: Arc::new(field), native: native.to_string() }
+        Self {
+            name: name.to_string(),
+            select,
+            kind: Kind::Text,
+            field: Arc::new(field),
+            native: native.to_string(),
+            plain: false,
+        }
     }
 }
 

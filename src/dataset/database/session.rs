@@ -74,6 +74,10 @@ pub(super) trait Session: fmt::Debug + Send + Sync {
 
     async fn describe(&self, relation: &DatabaseRelation, text: &TextOptions) -> Result<Described>;
 
+    /// By what the rows of the relation can be told: where two sessions say the same, in this process or another, they see
+    /// the same rows. None: that cannot be shown.
+    async fn identity(&self, relation: &DatabaseRelation) -> Result<Option<String>>;
+
     /// Runs the statement and sends its rows as they come, in batches. Ends early, and ends the statement on the server, when
     /// nobody listens any more.
     async fn read(&self, scan: Scan, sender: &BatchSender) -> Result<()>;

@@ -10,6 +10,7 @@ use datafusion::datasource::TableType;
 use datafusion::error::Result as PlanResult;
 use datafusion::logical_expr::Expr;
 use datafusion::physical_plan::ExecutionPlan;
+use tokio::sync::OnceCell;
 
 use super::column::{Column, Kind};
 use super::exec::DatabaseExec;
@@ -32,6 +33,7 @@ pub struct DatabaseTable {
     url: String,
     /// Only rows for which this holds.
     condition: Option<String>,
+    identity: Arc<OnceCell<Option<String>>>,
     progress: Arc<Progress>,
 }
 
@@ -63,6 +65,7 @@ impl DatabaseTable {
             schema,
             url,
             condition: None,
+            identity: Arc::default(),
             progress: Arc::clone(progress),
         })
     }
@@ -71,6 +74,15 @@ impl DatabaseTable {
     pub(in crate::dataset) fn input(&self) -> Input {
         let moment = self.session.moment();
         Input { url: self.url.clone(), size: 0, last_modified: moment.at, e_tag: None, version: Some(moment.version) }
+    }
+
+    /// See [`Session::identity`]; of the whole relation, with its columns. Asked once.
+    pub async fn identity(&self) -> Result<Option<String>> {
+        let ask = || async {
+            let identity = self.session.identity(&self.relation).await?;
+            Ok(identity.map(|identity| format!("{} {:?} {identity}", self.url, self.schema)))
+        };
+        self.identity.get_or_try_init(ask).await.cloned()
     }
 
     pub fn system(&self) -> System {

@@ -12,9 +12,10 @@ use datafusion::physical_plan::execute_stream_partitioned;
 use futures::TryStreamExt;
 
 use super::forms::Pushed;
-use crate::dataset::{Grid, SegmentBy, Segments, Sum};
+use crate::dataset::{Grid, Opened, SegmentBy, Segments, Sum};
 use crate::engine::Engine;
 use crate::engine::digests::digest_of;
+use crate::engine::remembered::is_fixed;
 use crate::engine::tasks::join_all;
 use crate::error::{Error, Result};
 use crate::rule::plan::MatchPlan;
@@ -24,6 +25,7 @@ use crate::side::Side;
 pub(super) struct Local {
     engine: Arc<Engine>,
     side: Side,
+    opened: Option<Arc<Opened>>,
     sql: String,
     /// The expression of `k`.
     k: String,
@@ -40,7 +42,7 @@ impl Local {
         };
         let words = pushed.words(pushed.forms.len());
         let sql = local_checksum_sql(plan, side, &k, &pushed.hash.to_string(), &words)?;
-        Ok(Self { engine: engine.clone(), side, sql, k })
+        Ok(Self { engine: engine.clone(), side, opened: plan.sides.get(side).opened.clone(), sql, k })
     }
 
     /// The least and the greatest `k`.
@@ -60,11 +62,7 @@ impl Local {
         grid: Grid,
         within: Option<&(Grid, Segments)>,
     ) -> Result<BTreeMap<Option<i64>, Sum>> {
-        // Digests are made only of rows that are looked at.
-        let sql = match within {
-            Some((grid, segments)) => format!("{} WHERE {}", self.sql, self.condition(*grid, segments)),
-            None => self.sql.clone(),
-        };
+        let sql = self.rows(within);
         let plan = self.engine.physical(&self.engine.ctx, &sql, None).await?;
         let streams = execute_stream_partitioned(plan, self.engine.ctx.task_ctx())?;
         let tasks = streams.into_iter().map(|stream| sum(stream, grid)).collect();
@@ -77,6 +75,30 @@ impl Local {
             sum.halves[1] = sum.halves[1].wrapping_add(part.halves[1]);
         }
         Ok(sums)
+    }
+
+    /// Digests are made only of rows that are looked at.
+    fn rows(&self, within: Option<&(Grid, Segments)>) -> String {
+        match within {
+            Some((grid, segments)) => format!("{} WHERE {}", self.sql, self.condition(*grid, segments)),
+            None => self.sql.clone(),
+        }
+    }
+
+    /// All that checksums depend on besides the files.
+    pub(super) fn statement(&self, grid: Grid, within: Option<&(Grid, Segments)>) -> String {
+        let sql = self.rows(within);
+        format!("{sql}\n{grid:?}\n{}", self.engine.params.told(&sql).join(", "))
+    }
+
+    /// By what the rows can be told; None: not by the dataset alone, or not at all.
+    pub(super) async fn identity(&self) -> Result<Option<String>> {
+        let Some(opened) = &self.opened else { return Ok(None) };
+        let frame = self.engine.sql(&self.sql).await?;
+        match is_fixed(frame.logical_plan())? {
+            true => opened.identity().await,
+            false => Ok(None),
+        }
     }
 
     /// The condition that a row is in one of the segments, over what is compared.

@@ -4,23 +4,27 @@
 //! All rows of a key are in one segment, so what is left over of both sides differs exactly as the whole does.
 
 mod forms;
+mod kept;
 mod local;
 mod narrow;
 mod twins;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use datafusion::datasource::empty::EmptyTable;
 
-use crate::dataset::{DatabaseTable, Grid, Request, Segments};
+use crate::dataset::{DatabaseTable, Grid, Request, Segments, Sum};
 use crate::engine::Engine;
 use crate::engine::bytes::{Cancelled, Done};
+use crate::engine::cache::Name;
 use crate::engine::catalog::table_name;
 use crate::error::{Error, ErrorKind, Result};
 use crate::rule::plan::MatchPlan;
 use crate::side::{BySide, Side};
 
 pub use forms::{Pushed, pushed};
+pub use kept::KeptSums;
 use local::Local;
 use narrow::{Narrowed, first_grid, hash_grid, narrow};
 pub use twins::in_one_database;
@@ -30,6 +34,37 @@ enum Summing {
     Database(Arc<DatabaseTable>),
     /// Anything else: we do.
     Local(Local),
+}
+
+/// By segment.
+type Sums = BTreeMap<Option<i64>, Sum>;
+
+impl Summing {
+    async fn sums(&self, pushed: &Pushed, side: Side, grid: Grid, within: Option<&(Grid, Segments)>) -> Result<Sums> {
+        match self {
+            Summing::Database(table) => table.sums(&pushed.request(side, grid, within.cloned())).await,
+            Summing::Local(local) => local.sums(grid, within).await,
+        }
+    }
+
+    /// What these checksums are of: another run that comes to the same name comes to the same sums. None: that cannot be told.
+    async fn name(
+        &self,
+        pushed: &Pushed,
+        side: Side,
+        grid: Grid,
+        within: Option<&(Grid, Segments)>,
+    ) -> Result<Option<Name>> {
+        let (identity, statement) = match self {
+            Summing::Database(table) => {
+                (table.identity().await?, table.statement(&pushed.request(side, grid, within.cloned()))?)
+            }
+            Summing::Local(local) => (local.identity().await?, local.statement(grid, within)),
+        };
+        // Another release may ask otherwise.
+        let release = env!("CARGO_PKG_VERSION");
+        Ok(identity.map(|identity| Name::of_parts(&["sums 1", release, &identity, &statement])))
+    }
 }
 
 /// More segments than this are not named one by one.
@@ -57,7 +92,7 @@ impl Engine {
                 hash_grid(&summing)
             }
         };
-        let narrowed = match narrow(&pushed, &summing, grid).await? {
+        let narrowed = match narrow(&pushed, &summing, grid, self.sums.get().map(AsRef::as_ref)).await? {
             Ok(narrowed) => narrowed,
             Err(why) => return Ok(Err(why)),
         };

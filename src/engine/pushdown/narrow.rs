@@ -1,10 +1,11 @@
 //! From the checksums of large segments to the few small ones whose rows have to be looked at.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::forms::Pushed;
-use super::{MOST_SEGMENTS, Summing, broken};
-use crate::dataset::{Grid, SegmentBy, Segments, Sum};
+use super::kept::KeptSums;
+use super::{MOST_SEGMENTS, Summing, Sums, broken};
+use crate::dataset::{Grid, SegmentBy, Segments};
 use crate::error::Result;
 use crate::side::{BySide, Side};
 
@@ -33,11 +34,12 @@ pub(super) async fn narrow(
     pushed: &Pushed,
     summing: &BySide<Summing>,
     mut grid: Grid,
+    kept: Option<&KeptSums>,
 ) -> Result<Result<Narrowed, String>> {
     let (mut within, mut agreed) = (None::<(Grid, Segments)>, 0);
     let mut all = None;
     loop {
-        let sums = sums(pushed, summing, grid, within.as_ref()).await?;
+        let sums = sums(pushed, summing, grid, within.as_ref(), kept).await?;
         let (differing, same) = compare(&sums);
         agreed += same;
         let open = sums.as_ref().map(|sums| rows_of(sums, &differing));
@@ -109,11 +111,13 @@ async fn sums(
     summing: &BySide<Summing>,
     grid: Grid,
     within: Option<&(Grid, Segments)>,
-) -> Result<BySide<BTreeMap<Option<i64>, Sum>>> {
+    kept: Option<&KeptSums>,
+) -> Result<BySide<Sums>> {
     let of_side = |side: Side| async move {
-        let sums = match summing.get(side) {
-            Summing::Database(table) => table.sums(&pushed.request(side, grid, within.cloned())).await,
-            Summing::Local(local) => local.sums(grid, within).await,
+        let summing = summing.get(side);
+        let sums = match kept {
+            Some(kept) => kept.sums(summing, pushed, side, grid, within).await,
+            None => summing.sums(pushed, side, grid, within).await,
         };
         sums.map_err(|error| error.context("side", side.as_str()))
     };
@@ -123,7 +127,7 @@ async fn sums(
 }
 
 /// The segments that differ, and the rows of those that do not.
-fn compare(sums: &BySide<BTreeMap<Option<i64>, Sum>>) -> (Segments, u64) {
+fn compare(sums: &BySide<Sums>) -> (Segments, u64) {
     let (mut differing, mut same) = (BTreeSet::new(), 0);
     let segments: BTreeSet<Option<i64>> = sums.source.keys().chain(sums.target.keys()).copied().collect();
     for segment in segments {
@@ -138,13 +142,16 @@ fn compare(sums: &BySide<BTreeMap<Option<i64>, Sum>>) -> (Segments, u64) {
     (differing, same)
 }
 
-fn rows_of(sums: &BTreeMap<Option<i64>, Sum>, segments: &Segments) -> u64 {
+fn rows_of(sums: &Sums, segments: &Segments) -> u64 {
     segments.iter().filter_map(|segment| sums.get(segment)).map(|sum| sum.rows).sum()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
+    use crate::dataset::Sum;
 
     #[test]
     fn segments_differ_by_count_or_checksum() {

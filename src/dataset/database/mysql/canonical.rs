@@ -15,7 +15,7 @@ pub(in crate::dataset::database) fn expression(column: &Column, form: Form) -> O
     use Kind::*;
     let x = quoted(System::Mysql, &column.name);
     // Zeros that fill a number up go.
-    let number = format!("({x} + 0)");
+    let number = if column.plain { x.clone() } else { format!("({x} + 0)") };
     let whole = matches!(column.kind, Int8 | Int16 | Int32 | Int64 | UInt8 | UInt16 | UInt32 | UInt64 | Decimal(_, 0));
     Some(match (form, &column.kind) {
         (Form::Integer | Form::Number | Form::Decimal(0), _) if whole => number,
@@ -26,9 +26,9 @@ pub(in crate::dataset::database) fn expression(column: &Column, form: Form) -> O
         (Form::Number, Decimal(..)) => without_zeros(&number),
         (Form::Boolean, Bool) => number,
         (Form::Binary, Binary) => format!("LOWER(HEX({x}))"),
-        (Form::Text, Text) if column.select == x && !is_temporal(column) => text(&x),
+        (Form::Text, Text) if column.select == x && !is_temporal(column) => text(column, &x),
         // Zero dates keep their own text, which no date has.
-        (Form::Date, Text) if column.native == "date" => format!("DATE_FORMAT({x}, '%Y-%m-%d')"),
+        (Form::Date, Text) if column.native == "date" => x,
         (Form::Timestamp(_), Text) if column.native == "date" => format!("DATE_FORMAT({x}, '%Y-%m-%d 00:00:00')"),
         (Form::Timestamp(unit), Text) if matches!(column.native.as_str(), "datetime" | "timestamp") => {
             let full = format!("DATE_FORMAT({x}, '%Y-%m-%d %H:%i:%s.%f')");
@@ -62,8 +62,9 @@ pub(in crate::dataset::database) fn row(values: &[(String, Form, bool)]) -> Stri
 }
 
 /// As UTF-8, whatever the column's character set; texts of all columns go together.
-fn text(x: &str) -> String {
-    format!("CONVERT({x} USING utf8mb4) COLLATE utf8mb4_bin")
+fn text(column: &Column, x: &str) -> String {
+    let utf8 = if column.plain { x.to_string() } else { format!("CONVERT({x} USING utf8mb4)") };
+    format!("{utf8} COLLATE utf8mb4_bin")
 }
 
 /// Of a number with a point: without zeros at its end.

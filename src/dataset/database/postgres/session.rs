@@ -19,7 +19,7 @@ use super::decode::Decoders;
 use super::describe;
 use super::url::Target;
 use crate::dataset::database::pace::Pace;
-use crate::dataset::database::relation::rendered;
+use crate::dataset::database::relation::{full_name, literal, rendered};
 use crate::dataset::database::session::{BatchSender, Described, Moment, Scan, Session, TextRows};
 use crate::error::{Error, ErrorKind, Result};
 use crate::project::model::{DatabaseRelation, SourceLimits, System, TextOptions};
@@ -265,6 +265,21 @@ impl Session for PostgresSession {
     async fn describe(&self, relation: &DatabaseRelation, text: &TextOptions) -> Result<Described> {
         let coordinator = self.coordinator.lock().await;
         describe::describe(&coordinator, relation, text, self.version, self.connections()).await
+    }
+
+    async fn identity(&self, relation: &DatabaseRelation) -> Result<Option<String>> {
+        let DatabaseRelation::Table(parts) = relation else { return Ok(None) };
+        let table = literal(&full_name(System::Postgres, parts));
+        let sql = rendered(include_str!("../../../../queries/catalog/postgres_identity.sql"), context! { table })?;
+        match self.rows(&sql).await {
+            Ok(rows) => Ok(rows.into_iter().flatten().next().flatten()),
+            // Not everybody may ask who the server is.
+            Err(error) if self.is_alive() && error.kind() != ErrorKind::Unavailable => {
+                tracing::debug!(%error, "it cannot be told by what the rows of a table are the same");
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     async fn read(&self, scan: Scan, sender: &BatchSender) -> Result<()> {

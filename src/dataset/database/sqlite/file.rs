@@ -5,14 +5,19 @@
 
 use std::io::ErrorKind as IoKind;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use crate::error::{Error, ErrorKind, Result};
+
+/// Within the grain of a clock, a file may be written to twice.
+const SETTLED: Duration = Duration::from_secs(3);
 
 #[derive(Debug)]
 pub(super) struct DatabaseFile {
     pub path: PathBuf,
     stamp: Stamp,
+    /// Before it was looked at.
+    found: SystemTime,
 }
 
 /// What of a file changes when it is written to.
@@ -21,10 +26,13 @@ struct Stamp {
     size: u64,
     modified: Option<SystemTime>,
     beside: u64,
+    /// When the write-ahead log was last written to; None where there is none, or nothing in it.
+    logged: Option<SystemTime>,
 }
 
 impl DatabaseFile {
     pub(super) fn find(path: PathBuf) -> Result<Self> {
+        let found = SystemTime::now();
         let metadata = path.metadata().map_err(|error| refused(&path, error))?;
         let error =
             |what: &str, hint: &str| Err(Error::new(ErrorKind::Data, format!("{} {what}", path.display())).hint(hint));
@@ -38,7 +46,7 @@ impl DatabaseFile {
             return error("is empty: it is a SQLite database without a table", "check the path");
         }
         let stamp = stamp(&path)?;
-        Ok(Self { path, stamp })
+        Ok(Self { path, stamp, found })
     }
 
     /// Whether all there is to know stands in the file itself: no write-ahead log, and no journal of what is to be undone.
@@ -49,6 +57,14 @@ impl DatabaseFile {
     /// When it was last written to; in WAL mode, when its log was last moved into it.
     pub(super) fn modified(&self) -> Option<SystemTime> {
         self.stamp.modified
+    }
+
+    /// By what its rows can be told; None where it was written to just before it was found, and may be again without a sign
+    /// of it.
+    pub(super) fn identity(&self) -> Option<String> {
+        let last = self.stamp.modified?.max(self.stamp.logged.unwrap_or(SystemTime::UNIX_EPOCH));
+        let settled = self.found.duration_since(last).is_ok_and(|age| age >= SETTLED);
+        settled.then(|| format!("{} {:?}", self.path.display(), self.stamp))
     }
 
     /// An error where the file is not what it was when it was found: for reading without locks.
@@ -73,16 +89,25 @@ impl DatabaseFile {
 
 fn stamp(path: &Path) -> Result<Stamp> {
     let metadata = path.metadata().map_err(|error| refused(path, error))?;
-    Ok(Stamp { size: metadata.len(), modified: metadata.modified().ok(), beside: beside(path) })
+    let log = named(path, "-wal").metadata().ok().filter(|log| log.len() > 0);
+    Ok(Stamp {
+        size: metadata.len(),
+        modified: metadata.modified().ok(),
+        beside: beside(path),
+        logged: log.and_then(|log| log.modified().ok()),
+    })
+}
+
+/// What SQLite puts beside the file.
+fn named(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
 }
 
 /// Bytes in the write-ahead log and in the journal.
 fn beside(path: &Path) -> u64 {
-    let size = |ending: &str| {
-        let mut name = path.as_os_str().to_owned();
-        name.push(ending);
-        Path::new(&name).metadata().map_or(0, |file| file.len())
-    };
+    let size = |ending: &str| named(path, ending).metadata().map_or(0, |file| file.len());
     size("-wal") + size("-journal")
 }
 

@@ -19,6 +19,7 @@ use super::file::DatabaseFile;
 use super::snapshot::Snapshot;
 use super::{describe, failure};
 use crate::dataset::database::pace::Pace;
+use crate::dataset::database::relation::literal;
 use crate::dataset::database::session::{BatchSender, Described, Moment, Scan, Session, TextRows};
 use crate::error::{Error, ErrorKind, Result};
 use crate::project::model::{DatabaseRelation, SourceLimits, System, TextOptions};
@@ -204,6 +205,15 @@ impl Session for SqliteSession {
     async fn describe(&self, relation: &DatabaseRelation, text: &TextOptions) -> Result<Described> {
         let (relation, text) = (relation.clone(), text.clone());
         self.ask(move |connection, _| describe::describe(connection, &relation, &text)).await
+    }
+
+    async fn identity(&self, relation: &DatabaseRelation) -> Result<Option<String>> {
+        let DatabaseRelation::Table(parts) = relation else { return Ok(None) };
+        // What a view gives, or a virtual table, may depend on more than the file.
+        let name = literal(parts.last().map_or("", String::as_str));
+        let stored = "SELECT 1 FROM main.sqlite_schema WHERE type = 'table' AND rootpage > 0";
+        let rows = self.rows(&format!("{stored} AND name = {name} COLLATE NOCASE")).await?;
+        Ok(self.pool.file.identity().filter(|_| !rows.is_empty()))
     }
 
     async fn read(&self, mut scan: Scan, sender: &BatchSender) -> Result<()> {
