@@ -102,6 +102,13 @@ impl Error {
         self
     }
 
+    /// Adds to the hint, or is one.
+    pub fn more(mut self, hint: impl AsRef<str>) -> Self {
+        let hint = hint.as_ref();
+        self.0.hint = Some(self.0.hint.map_or_else(|| hint.to_string(), |first| format!("{first}; {hint}")));
+        self
+    }
+
     pub fn at(mut self, location: Location) -> Self {
         self.0.location.get_or_insert(location);
         self

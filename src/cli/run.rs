@@ -78,7 +78,7 @@ fn explanation(
 /// How a run that was cut off goes on.
 fn resumable(error: Error, options: &RunOptions) -> Error {
     match options.progress.resumable() {
-        Some(run) => error.hint(format!("what was done is kept: `tieout run --resume {run}` goes on from there")),
+        Some(run) => error.more(format!("what was done is kept: `tieout run --resume {run}` goes on from there")),
         None => error,
     }
 }

@@ -136,5 +136,5 @@ rules:
     // The rule before it took its time, and can be gone on from; no run is there.
     assert!(stderr.contains("goes on from there"), "{stderr}");
     let left = weed.list(&bucket, "out");
-    assert!(!left.iter().any(|object| object.contains("/runs/") || object.contains("rule=people")), "{left:?}");
+    assert!(!left.iter().any(|object| object.starts_with("out/runs/") || object.contains("rule=people")), "{left:?}");
 }
