@@ -2,6 +2,7 @@
 
 mod errors;
 mod faults;
+mod joined;
 mod moment;
 mod pair;
 mod relations;

@@ -44,6 +44,20 @@ pub(in crate::dataset::database) fn expression(column: &Column, form: Form) -> O
     })
 }
 
+/// Whether it is compared by a collation.
+pub(in crate::dataset::database) fn is_text(column: &Column) -> bool {
+    column.kind == Kind::Text && !is_temporal(column)
+}
+
+/// The bytes of a text, in UTF-8: what they are equal to, no collation decides.
+pub(in crate::dataset::database) fn bytes(column: &Column, x: &str) -> String {
+    format!("CAST({} AS BINARY)", utf8(column, x))
+}
+
+fn utf8(column: &Column, x: &str) -> String {
+    if column.plain { x.to_string() } else { format!("CONVERT({x} USING utf8mb4)") }
+}
+
 fn is_temporal(column: &Column) -> bool {
     matches!(column.native.as_str(), "date" | "datetime" | "timestamp" | "time")
 }
@@ -63,8 +77,7 @@ pub(in crate::dataset::database) fn row(values: &[(String, Form, bool)]) -> Stri
 
 /// As UTF-8, whatever the column's character set; texts of all columns go together.
 fn text(column: &Column, x: &str) -> String {
-    let utf8 = if column.plain { x.to_string() } else { format!("CONVERT({x} USING utf8mb4)") };
-    format!("{utf8} COLLATE utf8mb4_bin")
+    format!("{} COLLATE utf8mb4_bin", utf8(column, x))
 }
 
 /// Of a number with a point: without zeros at its end.

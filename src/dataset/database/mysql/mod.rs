@@ -17,7 +17,7 @@ use std::sync::Arc;
 use super::session::Session;
 use crate::error::Result;
 use crate::project::model::Database;
-pub(super) use canonical::{expression, row};
+pub(super) use canonical::{bytes, expression, is_text, row};
 use session::MysqlSession;
 
 /// Connects, and takes the snapshot that all statements of the run see.
