@@ -1,5 +1,7 @@
-{#- What MySQL's catalog knows of a table: about how many rows it has, its primary key, and the columns whose own text
+{#- What MySQL's catalog knows of a table: which engine keeps it, about how many rows it has, its primary key, and the columns whose own text
     is what all systems write: texts in UTF-8, numbers that are not filled up by zeros. -#}
+SELECT table_name, 'engine', engine FROM information_schema.tables
+WHERE table_schema = {{ schema }} AND table_name = {{ name }} AND engine IS NOT NULL;
 SELECT table_name, 'rows', table_rows FROM information_schema.tables
 WHERE table_schema = {{ schema }} AND table_name = {{ name }} AND table_rows IS NOT NULL;
 SELECT table_name, 'key', column_name FROM information_schema.statistics

@@ -17,7 +17,7 @@ use crate::run::execute::{Execution, decide, note_on_budget};
 use crate::run::planned::Planned;
 use crate::run::recheck::{Again, NOTHING_CHANGES, recheck_of};
 use crate::run::report::{AllowUsed, RuleReport, Work};
-use crate::side::BySide;
+use crate::side::{BySide, Side};
 use crate::verdict::{Coverage, Outcome, RowCounts, SchemaDifferences, Segments};
 
 impl Execution<'_> {
@@ -43,6 +43,9 @@ impl Execution<'_> {
         };
         let mut notes = plan.notes.clone();
         notes.extend(assembler.schema.notes.iter().cloned());
+        let databases =
+            Side::BOTH.map(|side| plan.sides.get(side).opened.as_ref().and_then(|opened| opened.database()));
+        notes.extend(databases.into_iter().flatten().filter_map(|table| table.doubt().map(str::to_string)));
         notes.extend(note_on_keys(plan, &counts));
         let mut again = None;
         if let (Some((recheck, diverging)), None) = (diverging, &counts.coverage) {

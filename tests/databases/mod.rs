@@ -12,6 +12,7 @@ mod relations;
 mod servers;
 mod sessions;
 mod sqlite;
+mod standby;
 mod tie;
 mod tls;
 mod types;

@@ -44,11 +44,35 @@ impl Postgres {
         panic!("PostgreSQL did not start; its last words:\n{words}");
     }
 
-    fn prepare() -> Self {
-        let initdb = program("initdb");
+    /// A replica of this server, which streams from it.
+    pub fn standby(&self) -> Self {
+        let daemon = Self::daemon();
+        let mut command = daemon.command(program("pg_basebackup"));
+        let primary = format!("host=127.0.0.1 port={} user={USER} password={PASSWORD}", self.port);
+        command.args([
+            "--pgdata=data",
+            "--write-recovery-conf",
+            "--wal-method=stream",
+            "--checkpoint=fast",
+            "--no-sync",
+        ]);
+        command.args(["--dbname", &primary]);
+        daemon.prepare(command);
+        let mut standby = Self { daemon, port: free_port(), databases: AtomicU32::new(0) };
+        standby.restart();
+        standby
+    }
+
+    fn daemon() -> Daemon {
         // It refuses to be run by root.
         let daemon = Daemon::new("postgres", Some("postgres"));
         daemon.certify();
+        daemon
+    }
+
+    fn prepare() -> Self {
+        let initdb = program("initdb");
+        let daemon = Self::daemon();
         std::fs::write(daemon.dir().join("password"), PASSWORD).unwrap();
         let mut command = daemon.command(initdb);
         command.args(["--pgdata=data", "--auth=scram-sha-256", "--pwfile=password", "--username", USER]);
@@ -115,6 +139,12 @@ impl Postgres {
         let name = format!("tieout_{}", self.databases.fetch_add(1, Relaxed));
         self.named("postgres").sql(&format!("CREATE DATABASE {name}"));
         Database(self.named(&name))
+    }
+
+    /// What a query returns in the database that every server has.
+    #[track_caller]
+    pub fn query(&self, sql: &str) -> String {
+        self.named("postgres").sql(sql).trim().to_string()
     }
 
     fn named(&self, name: &str) -> Named {

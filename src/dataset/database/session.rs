@@ -37,6 +37,8 @@ pub(super) struct Described {
     pub primary_key: Vec<String>,
     /// Columns that cannot be NULL.
     pub never_null: Vec<String>,
+    /// Why what is read may not be of one moment.
+    pub doubt: Option<String>,
     /// How long the database takes to answer a small question.
     pub latency: std::time::Duration,
     /// The digests that it can compute, the cheapest first; none where its texts are not UTF-8.

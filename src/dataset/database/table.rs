@@ -94,6 +94,11 @@ impl DatabaseTable {
         &self.described.hashes
     }
 
+    /// Why what is read may not be of one moment.
+    pub fn doubt(&self) -> Option<&str> {
+        self.described.doubt.as_deref()
+    }
+
     /// How long the database takes to answer a small question.
     pub fn latency(&self) -> Duration {
         self.described.latency

@@ -203,3 +203,14 @@ fn what_is_interrupted_ends_on_the_server() {
         std::thread::sleep(Duration::from_millis(50));
     }
 }
+
+/// What is not read in the snapshot is said.
+#[test]
+fn an_engine_without_snapshots_is_named() {
+    let pair = Pair::new(
+        "CREATE TABLE t (id INT PRIMARY KEY) ENGINE = MyISAM; CREATE TABLE u (id INT PRIMARY KEY); INSERT INTO t VALUES (1); INSERT INTO u VALUES (1)",
+    );
+    let rule = pair.reconciled("t", "u", &["--key", "id"]);
+    let note = "t is kept by MyISAM, which has no snapshots: what is changed meanwhile may be seen in part";
+    assert_eq!(rule["notes"], serde_json::json!([note]));
+}

@@ -18,6 +18,8 @@ use crate::sql::Hash;
 
 /// The number of the character set of what is no text.
 const BINARY: u16 = 63;
+/// Engines whose tables are read in a transaction's snapshot.
+const SNAPSHOTS: [&str; 3] = ["InnoDB", "ROCKSDB", "TokuDB"];
 /// So many names are looked at for one that is nearly the one that is missing.
 const NAMES: usize = 10_000;
 
@@ -96,6 +98,13 @@ async fn facts(connection: &mut Connection, parts: &[String], described: &mut De
         }
         match what.as_str() {
             "rows" => described.estimated_rows = value.parse().ok(),
+            "engine" if !SNAPSHOTS.iter().any(|engine| engine.eq_ignore_ascii_case(value)) => {
+                let doubt = format!(
+                    "{table} is kept by {value}, which has no snapshots: what is changed meanwhile may be seen in part"
+                );
+                described.doubt = Some(doubt);
+            }
+            "engine" => {}
             "plain" => described.columns.iter_mut().filter(|c| c.name == *value).for_each(|c| c.plain = true),
             _ => described.primary_key.push(value.clone()),
         }

@@ -1,7 +1,5 @@
 //! The columns of a table, a view or a query, and what the schema says of them.
 
-use std::time::Duration;
-
 use rusqlite::{Connection, OptionalExtension};
 
 use super::{failure, types};
@@ -49,17 +47,8 @@ pub(super) fn describe(connection: &Connection, relation: &DatabaseRelation, tex
     let mut key: Vec<&Declared> = declared.iter().filter(|column| column.key > 0).collect();
     key.sort_by_key(|column| column.key);
     let primary_key = key.into_iter().map(|column| column.name.clone()).collect();
-    Ok(Described {
-        from,
-        columns,
-        estimated_rows,
-        pieces: Vec::new(),
-        primary_key,
-        never_null: Vec::new(),
-        // Nothing lies between: whatever SQLite could compute, the engine computes faster.
-        latency: Duration::ZERO,
-        hashes: Vec::new(),
-    })
+    // Nothing lies between: whatever SQLite could compute, the engine computes faster.
+    Ok(Described { from, columns, estimated_rows, primary_key, ..Described::default() })
 }
 
 type Found = (String, Vec<Declared>, Option<u64>);
