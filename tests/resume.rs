@@ -213,6 +213,22 @@ fn what_changed_is_compared_anew_and_the_report_says_so() {
     }
 }
 
+/// A query may name its datasets in `reconcile()` alone.
+#[test]
+fn what_a_query_compares_is_an_input_of_it() {
+    let tieout = files(20_000);
+    tieout.file("queries/a_query.sql", "SELECT kind FROM reconcile('a', B, 'id')\n");
+    let child = Run::start(&tieout, &["run", "-q", "a_query", "slow"]);
+    let run = wait_for(&tieout, "a_query");
+    drop(child);
+    hasten(&tieout);
+    fs::copy(tieout.path("a.csv"), tieout.path("b.csv")).unwrap();
+    let resumed = resume(&tieout, &run).exits(1).rule("a_query");
+    assert_eq!(resumed["outcome"], "reconciled", "{resumed}");
+    let query = "SELECT cardinality(source_inputs) AS n FROM runs WHERE rule = 'a_query'";
+    assert_eq!(tieout.run(["sql", query, "--format", "csv"]).exits(0).stdout, "n\n2\n");
+}
+
 #[test]
 fn what_was_written_just_before_is_not_believed() {
     let tieout = files(20_000);

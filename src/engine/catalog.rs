@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
+use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -18,6 +19,9 @@ use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::{LogicalPlanBuilder, TableSource};
 use datafusion::prelude::SessionContext;
 use datafusion::sql::parser::{DFParser, Statement};
+use datafusion::sql::sqlparser::ast::{
+    Expr as SqlExpr, FunctionArg, FunctionArgExpr, Ident, TableFactor, TableFunctionArgs, Visit, Visitor,
+};
 use futures::FutureExt;
 use tokio::sync::OnceCell;
 
@@ -218,6 +222,8 @@ impl Catalog {
     pub fn references(&self, sql: &str) -> Result<Vec<String>> {
         let statement = DFParser::parse_sql(sql)?.pop_front();
         let Some(Statement::Statement(statement)) = statement else { return Ok(Vec::new()) };
+        let mut compared = Compared::default();
+        let _ = statement.visit(&mut compared);
         let (tables, _) = datafusion::sql::resolve::resolve_table_references(&Statement::Statement(statement), true)?;
         let name = |table: TableReference| match table.schema() {
             None | Some("public") => table.table().to_string(),
@@ -227,7 +233,9 @@ impl Catalog {
             Some(dataset) if self.datasets.contains_key(dataset) => dataset.to_string(),
             _ => name,
         };
-        Ok(tables.into_iter().map(name).map(dataset).filter(|name| self.datasets.contains_key(name)).collect())
+        let named = tables.into_iter().map(name).chain(compared.0).map(dataset);
+        let named: BTreeSet<String> = named.filter(|name| self.datasets.contains_key(name)).collect();
+        Ok(named.into_iter().collect())
     }
 
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
@@ -274,6 +282,35 @@ impl Catalog {
             .collect::<Result<Vec<_>>>()?;
         let plan = LogicalPlanBuilder::from(scan).project(columns)?.build()?;
         Ok(Arc::new(ViewTable::new(plan, None)))
+    }
+}
+
+/// The datasets that `reconcile('source', 'target', ...)` names in a statement, and what else is written as a text there.
+#[derive(Default)]
+struct Compared(Vec<String>);
+
+impl Visitor for Compared {
+    type Break = ();
+
+    fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
+        if let TableFactor::Table { name, args: Some(TableFunctionArgs { args, .. }), .. } = factor
+            && name.to_string() == "reconcile"
+        {
+            for arg in args {
+                let FunctionArg::Unnamed(FunctionArgExpr::Expr(arg)) = arg else { continue };
+                let joined =
+                    |idents: &[Ident]| idents.iter().map(|ident| ident.value.as_str()).collect::<Vec<_>>().join(".");
+                let name = match arg {
+                    SqlExpr::Value(value) => value.value.clone().into_string().unwrap_or_default(),
+                    SqlExpr::Identifier(ident) => joined(std::slice::from_ref(ident)),
+                    SqlExpr::CompoundIdentifier(idents) => joined(idents),
+                    _ => continue,
+                };
+                // An identifier without quotes is read in lower case.
+                self.0.extend([name.to_lowercase(), name]);
+            }
+        }
+        ControlFlow::Continue(())
     }
 }
 

@@ -259,5 +259,6 @@ async fn identities(engine: &Engine, planned: &Planned<'_>) -> Result<Option<BTr
         let Some(identity) = engine.catalog.identity(&name).await? else { return Ok(None) };
         identities.insert(name, identity);
     }
-    Ok(Some(identities))
+    // What is read of no dataset depends on other things.
+    Ok(Some(identities).filter(|identities| !identities.is_empty()))
 }
