@@ -213,6 +213,19 @@ fn what_changed_is_compared_anew_and_the_report_says_so() {
     }
 }
 
+#[test]
+fn what_comes_from_the_environment_is_a_part_of_the_run() {
+    let tieout = files(20_000).env("PART", "name 1%");
+    let yaml = fs::read_to_string(tieout.path("tieout.yaml")).unwrap();
+    let yaml = yaml.replace("key: [id]}", "key: [id], where: \"name LIKE $part\"}");
+    tieout.file("tieout.yaml", &yaml.replace("params: {", "params: {part: {text: \"${PART}\"}, "));
+    let run = cut_off(&tieout);
+    let tieout = tieout.env("PART", "name 2%");
+    let refused = resume(&tieout, &run).exits(2);
+    assert!(refused.stderr.contains("was begun with other parameters"), "{}", refused.stderr);
+    assert!(!fs::read_to_string(unfinished(&tieout)[0].join("run.json")).unwrap().contains("name 1%"));
+}
+
 /// A query may name its datasets in `reconcile()` alone.
 #[test]
 fn what_a_query_compares_is_an_input_of_it() {

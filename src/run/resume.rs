@@ -13,7 +13,7 @@ use crate::dataset::Input;
 use crate::divergence::{Output, first_rows, read_unfinished};
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
-use crate::project::model::{Project, RuleKind};
+use crate::project::model::{Project, Rule, RuleKind};
 use crate::run::RunOptions;
 use crate::run::execute::{Compared, Execution, decide};
 use crate::run::planned::Planned;
@@ -49,7 +49,7 @@ struct Document {
 /// A rule that was compared.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Kept {
-    /// The rule's own, see [`crate::project::model::Rule::version`].
+    /// Of the rule, as it was read.
     version: String,
     /// By dataset, what tells that its rows are the same.
     identities: BTreeMap<String, String>,
@@ -139,7 +139,7 @@ impl Begun {
         let kept = self.document().compared.into_iter().find(|kept| kept.report.rule == rule.name);
         let (Some(kept), Some(output)) = (kept, execution.output) else { return Ok(Err(None)) };
         let anew = |why: String| Ok(Err(Some(format!("compared anew after the run was cut off: {why}"))));
-        if kept.version != rule.version {
+        if kept.version != version(rule) {
             return anew("the rule was changed".into());
         }
         for (dataset, before) in &kept.identities {
@@ -192,7 +192,7 @@ impl Begun {
         let mut report = compared.report.clone();
         report.sample = None;
         let kept = Kept {
-            version: compared.rule.version.clone(),
+            version: version(compared.rule),
             identities,
             inputs: compared.inputs.clone(),
             key: report.key.clone(),
@@ -250,6 +250,11 @@ async fn resumed(run_id: &str, options: &RunOptions, fresh: Document) -> Result<
         return differs(if document.exact { "--guarantee exact" } else { "no --guarantee" });
     }
     Ok(Document { attempt: document.attempt + 1, ..document })
+}
+
+/// What the rule says, with the values of variables.
+fn version(rule: &Rule) -> String {
+    digest_id(&[rule.version.as_bytes(), format!("{:?} {:?}", rule.kind, rule.allow).as_bytes()])
 }
 
 /// By dataset, what tells that all that the rule reads is the same. None: of one of them that cannot be told.
