@@ -298,13 +298,70 @@ fn only_the_last_process_goes_on() {
     hasten(&tieout);
     let second = resume(&tieout, &run).exits(1);
     assert!(second.stderr.contains(AGAIN));
-    let before = fs::read(tieout.path(&format!("out/divergences/rule=slow/run={run}/part-0.parquet"))).unwrap();
+    let table = tieout.path(&format!("out/divergences/rule=slow/run={run}/part-1.parquet"));
+    let before = fs::read(&table).unwrap();
     first.interrupt().exits(130);
     // What the second one wrote is still there.
-    assert_eq!(fs::read(tieout.path(&format!("out/divergences/rule=slow/run={run}/part-0.parquet"))).unwrap(), before);
+    assert_eq!(fs::read(&table).unwrap(), before);
     assert_eq!(records(&tieout), [format!("{run}.parquet")]);
     let rows = tieout.run(["sql", "SELECT count(*) FROM divergences.lines", "--format", "csv"]).exits(0);
     assert!(rows.stdout.contains("33332") || rows.stdout.contains("26666"), "{}", rows.stdout);
+}
+
+/// Of those who would go on at once, one does; and what it tells is what it wrote.
+#[test]
+fn only_one_of_many_goes_on() {
+    let tieout = files(20_000);
+    let run = cut_off(&tieout);
+    let ended: Vec<Finished> = std::thread::scope(|scope| {
+        let all: Vec<_> = (0..4).map(|_| scope.spawn(|| resume(&tieout, &run))).collect();
+        all.into_iter().map(|one| one.join().unwrap()).collect()
+    });
+    assert_eq!(ended.iter().filter(|one| one.code == Some(1)).count(), 1, "{ended:?}");
+    for refused in ended.iter().filter(|one| one.code != Some(1)) {
+        let why = [
+            "another process goes on with the run",
+            "is finished: there is nothing to go on with",
+            "holds nothing of a run",
+        ];
+        assert!(why.iter().any(|why| refused.stderr.contains(why)), "{}", refused.stderr);
+    }
+    let table = tieout.path("out/divergences/rule=slow").join(format!("run={run}"));
+    assert_eq!(fs::read_dir(&table).unwrap().count(), 1);
+    assert_eq!(data::read_parquet(&table).num_rows(), 1);
+    assert!(!tieout.path("out/unfinished").exists());
+}
+
+/// Killed between its record and the end, a run is finished; nothing of it is touched.
+#[test]
+fn a_finished_run_is_not_gone_on_with() {
+    let tieout = files(20_000);
+    let run = cut_off(&tieout);
+    let kept = fs::read(tieout.path(&format!("out/unfinished/{run}/run.json"))).unwrap();
+    resume(&tieout, &run).exits(1);
+    fs::create_dir_all(tieout.path(&format!("out/unfinished/{run}"))).unwrap();
+    fs::write(tieout.path(&format!("out/unfinished/{run}/run.json")), kept).unwrap();
+    let refused = resume(&tieout, &run).exits(2);
+    assert!(refused.stderr.contains("is finished: there is nothing to go on with"), "{}", refused.stderr);
+    let rows =
+        |rule: &str| data::read_parquet(&tieout.path(&format!("out/divergences/rule={rule}/run={run}"))).num_rows();
+    assert_eq!((rows("lines"), rows("slow")), (33_332, 1));
+}
+
+#[test]
+fn a_view_below_a_view_is_a_part_of_the_rule() {
+    let tieout = project(
+        "  f: {csv: {path: a.csv}}\n  inner: {sql: \"SELECT * FROM f WHERE true\"}\n  a: {sql: \"SELECT * FROM inner\"}\n  b: {csv: {path: b.csv}}",
+    );
+    let csv = (0..60_000).fold("id,name\n".to_string(), |csv, n| csv + &format!("{n},name {n}\n"));
+    fs::write(tieout.path("a.csv"), &csv).unwrap();
+    fs::write(tieout.path("b.csv"), &csv).unwrap();
+    std::thread::sleep(SETTLES);
+    let run = cut_off(&tieout);
+    let yaml = fs::read_to_string(tieout.path("tieout.yaml")).unwrap();
+    tieout.file("tieout.yaml", &yaml.replace("WHERE true", "WHERE id <> '7'"));
+    let lines = resume(&tieout, &run).exits(1).rule("lines");
+    assert_eq!(lines["rows"]["missing_in_source"], 1, "{lines}");
 }
 
 #[test]
@@ -385,37 +442,33 @@ fn of_postgresql_the_snapshot_tells() {
     assert!(!fs::read_to_string(folder.join("run.json")).unwrap().contains("\"rule\":\"lines\""));
 }
 
+/// It has no sign of a write that every reader sees.
 #[test]
-fn of_mariadb_the_log_and_the_table_tell() {
+fn of_mariadb_nothing_tells() {
     let server = MariaDb::own();
     let database = server.database();
     let many = "SELECT seq AS id, CONCAT('order ', seq) AS name FROM seq_1_to_100000";
-    database.sql(&format!("CREATE TABLE a (PRIMARY KEY (id)) AS {many}; CREATE TABLE b (PRIMARY KEY (id)) AS {many}; DELETE FROM b WHERE id = 7"));
-    std::thread::sleep(SETTLES);
+    database.sql(&format!("CREATE TABLE a (PRIMARY KEY (id)) AS {many}; CREATE TABLE b (PRIMARY KEY (id)) AS {many}"));
     let dataset = |name: &str| format!("  {name}: {{mysql: {{url: \"{}\", table: {name}}}}}", database.url());
-    let begin = || project(&format!("{}\n{}", dataset("a"), dataset("b")));
-
-    let tieout = begin();
-    let run = cut_off(&tieout);
-    let resumed = resume(&tieout, &run).exits(1);
-    assert!(resumed.stderr.contains(AGAIN), "{}", resumed.stderr);
-    assert_eq!(resumed.rule("lines")["rows"]["missing_in_target"], 1);
-
-    let tieout = begin();
-    let run = cut_off(&tieout);
-    // What is written without the log is seen as well.
-    database.sql("SET SESSION sql_log_bin = 0; UPDATE b SET name = 'changed' WHERE id = 8");
-    let resumed = resume(&tieout, &run).exits(1);
-    let lines = resumed.rule("lines");
-    assert!(!resumed.stderr.contains(AGAIN) && notes(&lines).contains("compared anew"), "{lines}");
-    assert_eq!(lines["rows"]["value_mismatch"], 1);
+    let tieout = project(&format!("{}\n{}", dataset("a"), dataset("b")));
+    let child = Run::start(&tieout, &["run", "-q", "lines", "slow"]);
+    std::thread::sleep(SETTLES);
+    drop(child);
+    let [folder] = &unfinished(&tieout)[..] else { panic!("nothing was begun") };
+    let document = fs::read_to_string(folder.join("run.json")).unwrap();
+    assert!(!document.contains("\"rule\":\"lines\""), "{document}");
+    hasten(&tieout);
+    let resumed = resume(&tieout, &folder.file_name().unwrap().to_string_lossy()).exits(1);
+    assert_eq!(resumed.rule("lines")["rows"]["equal"], 100_000);
 }
 
 #[test]
 fn of_sqlite_the_file_and_its_log_tell() {
     for mode in ["DELETE", "WAL"] {
-        let tieout = project("  a: {sqlite: {path: t.db, table: a}}\n  b: {sqlite: {path: t.db, table: b}}");
-        let writer = Connection::open(tieout.path("t.db")).unwrap();
+        let tieout = project("  a: {sqlite: {path: link.db, table: a}}\n  b: {sqlite: {path: link.db, table: b}}");
+        fs::create_dir(tieout.path("real")).unwrap();
+        std::os::unix::fs::symlink("real/t.db", tieout.path("link.db")).unwrap();
+        let writer = Connection::open(tieout.path("real/t.db")).unwrap();
         writer
             .execute_batch(&format!(
                 "PRAGMA journal_mode = {mode}; CREATE TABLE a (id INTEGER PRIMARY KEY, name TEXT);

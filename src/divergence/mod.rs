@@ -19,5 +19,5 @@ pub use output::{Output, RuleOutput};
 pub use reader::{first_rows, register_results};
 pub use records::{RunRecord, run_record_schema};
 pub use schema::{DivergenceSchema, stored_type};
-pub use unfinished::read_unfinished;
+pub use unfinished::{claim_unfinished, read_unfinished};
 pub use write::{Found, Written, write_sorted};

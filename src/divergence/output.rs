@@ -1,10 +1,11 @@
 //! The output store of a run: where its tables go, and how nothing of a run that fails stays visible.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use bytes::Bytes;
 use futures::TryStreamExt;
+use futures::future::join_all;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
 
@@ -22,8 +23,12 @@ const MARKER: &str = "_tieout.json";
 pub struct Output {
     located: Located,
     run_id: String,
+    /// Which process this is of those that went on with the run, from 1 on. Each has tables of its own.
+    attempt: u32,
     /// Tables, each with its rule.
     written: Mutex<Vec<(String, Path)>>,
+    /// Rules whose tables are those of an earlier process, and of which.
+    taken: Mutex<BTreeMap<String, u32>>,
     kept: Mutex<Kept>,
     progress: Arc<Progress>,
     committed: bool,
@@ -43,12 +48,14 @@ pub struct RuleOutput {
 impl Output {
     /// Opens the store and shows that it can be written to, before any data is read: the marker `_tieout.json` says
     /// what the folder is and in which version.
-    pub async fn open(location: &str, run_id: &str, progress: &Arc<Progress>) -> Result<Self> {
+    pub async fn open(location: &str, run_id: &str, attempt: u32, progress: &Arc<Progress>) -> Result<Self> {
         let located = locate(location).await?;
         let missing = |path: &PathBuf| !path.exists();
         let local = located.local.iter().flat_map(|root| root.ancestors());
         let mut output = Self {
             run_id: run_id.to_string(),
+            attempt,
+            taken: Mutex::default(),
             written: Mutex::default(),
             kept: Mutex::default(),
             progress: progress.clone(),
@@ -79,11 +86,37 @@ impl Output {
     }
 
     pub fn rule(&self, rule: &str) -> RuleOutput {
+        let table = self.table(rule, self.attempt);
+        self.written.lock().unwrap_or_else(PoisonError::into_inner).push((rule.to_string(), table.part.clone()));
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner).remove(rule);
+        table
+    }
+
+    /// The table that an earlier process has written: it becomes this one's.
+    pub fn take(&self, rule: &str, attempt: u32) -> RuleOutput {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner).insert(rule.to_string(), attempt);
+        self.table(rule, attempt)
+    }
+
+    fn table(&self, rule: &str, attempt: u32) -> RuleOutput {
         let folders = ["divergences", &format!("rule={rule}"), &format!("run={}", self.run_id)];
-        let part = self.path(&[folders[0], folders[1], folders[2], "part-0.parquet"]);
-        self.written.lock().unwrap_or_else(PoisonError::into_inner).push((rule.to_string(), part.clone()));
+        let part = self.path(&[folders[0], folders[1], folders[2], &part_name(attempt)]);
         let display = format!("{}/{}/", self.located.display.trim_end_matches('/'), folders.join("/"));
         RuleOutput { store: self.located.store.clone(), part, display }
+    }
+
+    /// Removes tables of rules that earlier processes have left behind.
+    async fn remove_left_behind(&self, records: &[RunRecord]) -> object_store::Result<()> {
+        for record in records {
+            let attempt = self.taken.lock().unwrap_or_else(PoisonError::into_inner).get(&record.rule).copied();
+            let part = self.table(&record.rule, attempt.unwrap_or(self.attempt)).part;
+            let folder = self.path(&["divergences", &format!("rule={}", record.rule), &format!("run={}", self.run_id)]);
+            let listed: Vec<_> = self.located.store.list(Some(&folder)).try_collect().await?;
+            for other in listed.into_iter().map(|object| object.location).filter(|other| *other != part) {
+                self.located.store.delete(&other).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Removes what was written of a rule, as far as that is possible.
@@ -108,28 +141,38 @@ impl Output {
     /// Keeps what the run says of itself. The tables of these rules are finished: they stay, should the run be cut off.
     pub async fn keep(&self, document: Vec<u8>, rules: KeptRules) {
         let path = unfinished::document(&self.located, &self.run_id);
-        let document = Bytes::from(document);
-        match self.located.store.put(&path, PutPayload::from(document.clone())).await {
+        match self.located.store.put(&path, PutPayload::from(document)).await {
             Ok(_) => {
-                let mut kept = self.kept();
-                if !rules.is_empty() {
+                // What there was before this process stays as well.
+                if !rules.is_empty() || self.attempt > 1 {
                     self.progress.keep();
                 }
-                *kept = Kept { document: Some(document), rules };
+                *self.kept() = Kept { announced: true, rules };
             }
             Err(error) => tracing::warn!(%path, %error, "what the run has done cannot be kept"),
         }
     }
 
-    /// Whether what is kept of the run is what this process has put there: else another one goes on with it, or did.
+    /// Whether no other process goes on with the run, or has finished it.
     pub async fn is_ours(&self) -> bool {
-        let Some(ours) = self.kept().document.clone() else { return true };
-        let path = unfinished::document(&self.located, &self.run_id);
-        match self.located.store.get(&path).await {
-            Err(object_store::Error::NotFound { .. }) => false,
-            Err(_) => true,
-            Ok(there) => there.bytes().await.map_or(true, |there| there == ours),
+        if !self.kept().announced {
+            return true;
         }
+        let Signs { ours, others } = self.signs();
+        let is_gone = async |path: Path| {
+            matches!(self.located.store.head(&path).await, Err(object_store::Error::NotFound { .. }))
+        };
+        let (ours, others) = futures::future::join(is_gone(ours), join_all(others.map(is_gone))).await;
+        !ours && others.into_iter().all(|gone| gone)
+    }
+
+    fn signs(&self) -> Signs {
+        let claim = |attempt| unfinished::claim(&self.located, &self.run_id, attempt);
+        let ours = match self.attempt {
+            1 => unfinished::document(&self.located, &self.run_id),
+            attempt => claim(attempt),
+        };
+        Signs { ours, others: [claim(self.attempt + 1), unfinished::record(&self.located, &self.run_id)] }
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
@@ -144,7 +187,14 @@ impl Output {
     /// Writes the run's record: from here on the run is visible.
     pub async fn commit(mut self, records: &[RunRecord]) -> Result<()> {
         let record = to_parquet(records)?;
-        let path = self.path(&["runs", &format!("{}.parquet", self.run_id)]);
+        let path = unfinished::record(&self.located, &self.run_id);
+        if self.attempt > 1
+            && let Err(error) = self.remove_left_behind(records).await
+        {
+            let error = self.unwritable(error);
+            self.abandon().await;
+            return Err(error);
+        }
         if let Err(error) = self.located.store.put(&path, PutPayload::from(record)).await {
             let error = self.unwritable(error);
             // It may have come through, and only the answer was lost.
@@ -195,6 +245,18 @@ impl Output {
         }
     }
 
+    /// This process's own table in a folder, also where it is only begun.
+    fn remove_parts(&self, folder: &std::path::Path) {
+        let own = part_name(self.attempt);
+        for file in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            if file.file_name().to_string_lossy().starts_with(&own)
+                && let Err(error) = std::fs::remove_file(file.path())
+            {
+                tracing::debug!(file = %file.path().display(), %error, "an unfinished table could not be removed");
+            }
+        }
+    }
+
     /// What this run wrote to this machine, but for what others have put there meanwhile. Only empty folders go.
     fn remove_local(&self) {
         let Some(root) = &self.located.local else { return };
@@ -204,9 +266,8 @@ impl Output {
             let name = rule.file_name();
             let stays = name.to_str().and_then(|name| name.strip_prefix("rule=")).is_some_and(|rule| self.stays(rule));
             if folder.is_dir() && !stays {
-                if let Err(error) = std::fs::remove_dir_all(&folder) {
-                    tracing::debug!(folder = %folder.display(), %error, "an unfinished table could not be removed");
-                }
+                self.remove_parts(&folder);
+                let _ = std::fs::remove_dir(&folder);
                 let _ = std::fs::remove_dir(rule.path());
             }
         }
@@ -226,6 +287,16 @@ impl Output {
     }
 }
 
+/// By which a process tells that the run is its own.
+struct Signs {
+    ours: Path,
+    others: [Path; 2],
+}
+
+fn part_name(attempt: u32) -> String {
+    format!("part-{}.parquet", attempt.saturating_sub(1))
+}
+
 /// An interrupted run cannot wait for a remote store; what it leaves there has no record, and no reader takes it for a
 /// result. On a local disk it is removed at once.
 impl Drop for Output {
@@ -234,9 +305,14 @@ impl Drop for Output {
             return;
         }
         let Some(root) = &self.located.local else { return };
-        let there = std::fs::read(root.join(unfinished::FOLDER).join(&self.run_id).join(unfinished::DOCUMENT)).ok();
+        let below = |path: &Path| {
+            let parts = path.parts().skip(self.located.prefix.parts().count());
+            parts.fold(root.clone(), |folder, part| folder.join(part.as_ref()))
+        };
+        let Signs { ours, others } = self.signs();
+        let is_ours = below(&ours).exists() && !others.iter().any(|other| below(other).exists());
         // Another process goes on with the run, or did.
-        if self.kept().document.as_deref().is_some_and(|ours| there.as_deref() != Some(ours)) {
+        if self.kept().announced && !is_ours {
             return;
         }
         self.remove_local();

@@ -124,12 +124,15 @@ async fn divergence_table(
     let mut positions: HashMap<String, usize> = HashMap::new();
     let options = ListingOptions::new(Arc::new(ParquetFormat::default()));
     for run in runs {
-        let path = ["divergences", &format!("rule={rule}"), &format!("run={run}"), "part-0.parquet"]
+        let folder = ["divergences", &format!("rule={rule}"), &format!("run={run}")]
             .iter()
             .fold(located.prefix.clone(), |path: Path, part| path.join(*part));
-        if located.store.head(&path).await.is_err() {
+        let listed: Vec<_> = located.store.list(Some(&folder)).try_collect().await.unwrap_or_default();
+        let Some(path) =
+            listed.into_iter().map(|object| object.location).find(|path| path.extension() == Some("parquet"))
+        else {
             continue;
-        }
+        };
         let url = ListingTableUrl::parse(format!("{}{}", store_url, path))?;
         for field in options.infer_schema(&ctx.state(), &url).await?.fields() {
             match positions.get(field.name()) {

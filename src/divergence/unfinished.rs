@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt};
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt};
+use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
 
 use crate::dataset::store::{Located, locate};
 use crate::error::{Error, ErrorKind, Result};
@@ -24,30 +24,74 @@ pub(super) fn document(located: &Located, run_id: &str) -> Path {
     folder(located, run_id).join(DOCUMENT)
 }
 
+/// A process that goes on with a run says so first: only one can be the next.
+pub(super) fn claim(located: &Located, run_id: &str, attempt: u32) -> Path {
+    folder(located, run_id).join(format!("claim-{attempt}"))
+}
+
+pub(super) fn record(located: &Located, run_id: &str) -> Path {
+    located.prefix.clone().join("runs").join(format!("{run_id}.parquet"))
+}
+
 /// What a run that was cut off has said of itself. A run that is finished, or is not there, is an error.
 pub async fn read_unfinished(output: &str, run_id: &str) -> Result<Bytes> {
     let located = locate(output).await?;
-    let unreadable = |error| {
-        let message = format!("what is kept of the run {run_id} cannot be read from {}", located.display);
-        Error::new(ErrorKind::Output, message).source(error)
-    };
     // The name becomes a part of a path.
     if uuid::Uuid::parse_str(run_id).is_err() {
         let error = Error::new(ErrorKind::Usage, format!("`{run_id}` is not the id of a run"));
         return Err(error.hint(others(&located).await));
     }
+    check_unfinished(&located, run_id).await?;
     match located.store.get(&document(&located, run_id)).await {
-        Ok(found) => return found.bytes().await.map_err(unreadable),
-        Err(object_store::Error::NotFound { .. }) => {}
-        Err(error) => return Err(unreadable(error)),
+        Ok(found) => found.bytes().await.map_err(|error| unreadable(&located, run_id, error)),
+        Err(object_store::Error::NotFound { .. }) => {
+            let message = format!("{} holds nothing of a run {run_id}", located.display);
+            Err(Error::new(ErrorKind::NotFound, message).hint(others(&located).await))
+        }
+        Err(error) => Err(unreadable(&located, run_id, error)),
     }
-    let record = located.prefix.clone().join("runs").join(format!("{run_id}.parquet"));
-    if located.store.head(&record).await.is_ok() {
-        let message = format!("the run {run_id} is finished: there is nothing to go on with");
-        return Err(Error::new(ErrorKind::Usage, message).hint("run its rules again without --resume"));
+}
+
+/// Makes this process the one that goes on with the run; as which, and what the run has said of itself by then. From here on, all
+/// that were before it end without a result.
+pub async fn claim_unfinished(output: &str, run_id: &str) -> Result<(u32, Bytes)> {
+    let located = locate(output).await?;
+    let listed: Vec<_> = (located.store.list(Some(&folder(&located, run_id))).try_collect().await)
+        .map_err(|error| unreadable(&located, run_id, error))?;
+    let attempts = listed.iter().filter_map(|object| object.location.filename()?.strip_prefix("claim-")?.parse().ok());
+    let attempt = attempts.max().unwrap_or(1u32) + 1;
+    let options = PutOptions::from(PutMode::Create);
+    match located.store.put_opts(&claim(&located, run_id, attempt), PutPayload::new(), options).await {
+        Ok(_) => {}
+        Err(object_store::Error::AlreadyExists { .. }) => {
+            let message = format!("another process goes on with the run {run_id}");
+            return Err(Error::new(ErrorKind::Changed, message).hint("wait for it to end"));
+        }
+        Err(error) => return Err(unreadable(&located, run_id, error)),
     }
-    let message = format!("{} holds nothing of a run {run_id}", located.display);
-    Err(Error::new(ErrorKind::NotFound, message).hint(others(&located).await))
+    // It may have been finished meanwhile; and what it kept last is what counts.
+    let claimed = read_unfinished(output, run_id).await;
+    if claimed.is_err() {
+        let _ = located.store.delete(&claim(&located, run_id, attempt)).await;
+        remove_folders(&located, run_id);
+    }
+    Ok((attempt, claimed?))
+}
+
+async fn check_unfinished(located: &Located, run_id: &str) -> Result<()> {
+    match located.store.head(&record(located, run_id)).await {
+        Err(object_store::Error::NotFound { .. }) => Ok(()),
+        Err(error) => Err(unreadable(located, run_id, error)),
+        Ok(_) => {
+            let message = format!("the run {run_id} is finished: there is nothing to go on with");
+            Err(Error::new(ErrorKind::Usage, message).hint("run its rules again without --resume"))
+        }
+    }
+}
+
+fn unreadable(located: &Located, run_id: &str, error: object_store::Error) -> Error {
+    let message = format!("what is kept of the run {run_id} cannot be read from {}", located.display);
+    Error::new(ErrorKind::Output, message).source(error)
 }
 
 /// Names the newest runs that can be gone on with.
@@ -98,7 +142,7 @@ pub(super) type KeptRules = BTreeSet<String>;
 /// What this process has put there.
 #[derive(Debug, Default)]
 pub(super) struct Kept {
-    pub document: Option<Bytes>,
+    pub announced: bool,
     /// Those whose tables stay, should the run be cut off.
     pub rules: KeptRules,
 }

@@ -141,8 +141,7 @@ impl Catalog {
                 None => return Ok(None),
             }
         }
-        let defined = self.datasets.get(name).map(|dataset| format!("{:?}", dataset.connector));
-        parts.extend(defined);
+        parts.extend(self.below(name)?.iter().map(|dataset| format!("{:?}", dataset.connector)));
         Ok(Some(digest_id(&parts.iter().map(|part| part.as_bytes()).collect::<Vec<_>>())))
     }
 
@@ -203,17 +202,25 @@ impl Catalog {
         }
     }
 
-    async fn opened_below(&self, name: &str) -> Result<Vec<Arc<Opened>>> {
-        let (mut waiting, mut seen, mut found) = (vec![name.to_string()], BTreeSet::new(), Vec::new());
+    /// A dataset, and all that a view reads.
+    fn below(&self, name: &str) -> Result<Vec<&Dataset>> {
+        let (mut waiting, mut found) = (vec![name.to_string()], BTreeMap::new());
         while let Some(name) = waiting.pop() {
-            if !seen.insert(name.clone()) {
+            let Some(dataset) = self.datasets.get(&name) else { continue };
+            if found.insert(name, dataset).is_some() {
                 continue;
             }
-            match self.datasets.get(&name).map(|dataset| &dataset.connector) {
-                Some(Connector::Sql(fragment)) => waiting.extend(self.references(&fragment.sql)?),
-                Some(_) => found.extend(self.open(&name).await?),
-                None => {}
+            if let Connector::Sql(fragment) = &dataset.connector {
+                waiting.extend(self.references(&fragment.sql)?);
             }
+        }
+        Ok(found.into_values().collect())
+    }
+
+    async fn opened_below(&self, name: &str) -> Result<Vec<Arc<Opened>>> {
+        let mut found = Vec::new();
+        for dataset in self.below(name)? {
+            found.extend(self.open(&dataset.name).await?);
         }
         Ok(found)
     }

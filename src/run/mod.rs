@@ -89,7 +89,7 @@ pub async fn run(project: &Project, rules: &[String], options: &RunOptions) -> R
         }
     }
     let output = match &options.out {
-        Some(location) => Some(Output::open(location, run_id, &options.progress).await?),
+        Some(location) => Some(Output::open(location, run_id, begun.attempt, &options.progress).await?),
         None => None,
     };
     if let Some(output) = output.as_ref().filter(|_| options.goes_on) {

@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::dataset::Input;
-use crate::divergence::{Output, first_rows, read_unfinished};
+use crate::divergence::{Output, claim_unfinished, first_rows, read_unfinished};
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::project::model::{Project, Rule, RuleKind};
@@ -36,8 +36,6 @@ struct Document {
     tieout: String,
     run_id: String,
     started_at: DateTime<Utc>,
-    /// How often it was gone on with. Only the last process may.
-    attempt: u32,
     rules: Vec<String>,
     strategy: Option<String>,
     exact: bool,
@@ -51,6 +49,8 @@ struct Document {
 struct Kept {
     /// Of the rule, as it was read.
     version: String,
+    /// Which process has written its table.
+    attempt: u32,
     /// By dataset, what tells that its rows are the same.
     identities: BTreeMap<String, String>,
     inputs: [Vec<Input>; 2],
@@ -65,7 +65,8 @@ pub struct Begun {
     pub started: DateTime<Utc>,
     /// Names of its rules; none: as asked for.
     pub rules: Vec<String>,
-    resumed: bool,
+    /// Which process this is of those that went on with it, from 1 on.
+    pub attempt: u32,
     document: Mutex<Document>,
     /// When anything was kept last.
     last: Mutex<Instant>,
@@ -80,23 +81,22 @@ impl Begun {
             tieout: env!("CARGO_PKG_VERSION").to_string(),
             run_id: uuid::Uuid::now_v7().to_string(),
             started_at: Utc::now(),
-            attempt: 1,
             rules: rules.to_vec(),
             strategy: options.strategy.map(|strategy| strategy.to_string()),
             exact: options.guarantee.is_some(),
             params: params.clone(),
             compared: Vec::new(),
         };
-        let document = match &options.resume {
+        let (attempt, document) = match &options.resume {
             Some(run_id) => resumed(run_id, options, fresh()).await?,
-            None => fresh(),
+            None => (1, fresh()),
         };
         options.progress.name(&document.run_id);
         Ok(Self {
             run_id: document.run_id.clone(),
             started: document.started_at,
             rules: document.rules.clone(),
-            resumed: options.resume.is_some(),
+            attempt,
             document: Mutex::new(document),
             last: Mutex::new(Instant::now()),
         })
@@ -149,9 +149,9 @@ impl Begun {
                 None => return anew(format!("it cannot be shown that `{dataset}` is what it was")),
             }
         }
-        let Kept { inputs, key, elapsed_ms, mut report, .. } = kept;
+        let Kept { attempt, inputs, key, elapsed_ms, mut report, .. } = kept;
         let written = report.rows.divergences() + report.schema.len() as u64;
-        report.sample = match first_rows(&output.rule(&rule.name), execution.limit).await {
+        report.sample = match first_rows(&output.take(&rule.name, attempt), execution.limit).await {
             Ok((rows, sample)) if rows == written => sample,
             _ => return anew("its table is gone".into()),
         };
@@ -174,7 +174,8 @@ impl Begun {
     pub async fn keep(&self, execution: &Execution<'_>, compared: &Compared<'_>, planned: &Planned<'_>) -> Result<()> {
         let Some(output) = execution.output else { return Ok(()) };
         // What is looked at again is known as long as this process lives; and what is not known is compared again.
-        if compared.again.is_some() || compared.report.outcome == Outcome::Inconclusive {
+        let report = &compared.report;
+        if compared.again.is_some() || report.coverage.is_some() || report.outcome == Outcome::Inconclusive {
             return Ok(());
         }
         let long = {
@@ -193,6 +194,7 @@ impl Begun {
         report.sample = None;
         let kept = Kept {
             version: version(compared.rule),
+            attempt: self.attempt,
             identities,
             inputs: compared.inputs.clone(),
             key: report.key.clone(),
@@ -211,22 +213,28 @@ impl Begun {
 
     /// Whether something may be there from before.
     pub fn is_resumed(&self) -> bool {
-        self.resumed
+        self.attempt > 1
     }
 }
 
 /// What a run that was cut off has kept; an error where it would go on as another one.
-async fn resumed(run_id: &str, options: &RunOptions, fresh: Document) -> Result<Document> {
+async fn resumed(run_id: &str, options: &RunOptions, fresh: Document) -> Result<(u32, Document)> {
     let Some(output) = &options.out else {
         return Err(Error::new(ErrorKind::Usage, "--resume needs the output that the run was begun with"));
     };
-    let bytes = read_unfinished(output, run_id).await?;
+    // Whoever asks for it in another way must not end the process that is at it.
+    checked(run_id, &read_unfinished(output, run_id).await?, &fresh)?;
+    let (attempt, bytes) = claim_unfinished(output, run_id).await?;
+    Ok((attempt, checked(run_id, &bytes, &fresh)?))
+}
+
+fn checked(run_id: &str, bytes: &[u8], fresh: &Document) -> Result<Document> {
     let foreign = |why: String| {
         let message = format!("what is kept of the run {run_id} cannot be read: {why}");
         Error::new(ErrorKind::Data, message).hint("run its rules again without --resume")
     };
     // Of another version, the rest may look otherwise.
-    let head: serde_json::Value = serde_json::from_slice(&bytes).map_err(|error| foreign(error.to_string()))?;
+    let head: serde_json::Value = serde_json::from_slice(bytes).map_err(|error| foreign(error.to_string()))?;
     let same = head["version"] == VERSION && head["tieout"] == env!("CARGO_PKG_VERSION");
     if !same {
         return Err(foreign(format!(
@@ -249,7 +257,7 @@ async fn resumed(run_id: &str, options: &RunOptions, fresh: Document) -> Result<
     if document.exact != fresh.exact {
         return differs(if document.exact { "--guarantee exact" } else { "no --guarantee" });
     }
-    Ok(Document { attempt: document.attempt + 1, ..document })
+    Ok(document)
 }
 
 /// What the rule says, with the values of variables.

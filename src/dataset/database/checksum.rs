@@ -241,7 +241,10 @@ fn sums_of(rows: TextRows) -> Result<BTreeMap<Option<i64>, Sum>> {
         }
         let segment = segment.as_deref().map(|text| text.parse::<i64>().map_err(|_| wrong())).transpose()?;
         let halves = [half(high).ok_or_else(wrong)?, half(low).ok_or_else(wrong)?];
-        sums.insert(segment, Sum { rows: count.parse().map_err(|_| wrong())?, halves });
+        let sum = Sum { rows: count.parse().map_err(|_| wrong())?, halves };
+        if sums.insert(segment, sum).is_some() {
+            return Err(Error::new(ErrorKind::Internal, "the database gave two checksums of one segment"));
+        }
     }
     Ok(sums)
 }
@@ -277,6 +280,7 @@ mod tests {
         assert_eq!(sums_of(row("18446744073709551620", "18446744073709551622")).unwrap()[&Some(3)], local);
         assert_eq!(sums_of(row("-18446744073709551612", "6")).unwrap()[&Some(3)], local);
         assert!(sums_of(row("x", "6")).is_err());
+        assert!(sums_of([row("1", "2"), row("3", "4")].concat()).is_err());
         let checked = |doubt: &str| sums_of(vec![[row("4", "6").remove(0), vec![Some(doubt.into())]].concat()]);
         assert_eq!(checked("0").unwrap()[&Some(3)], local);
         assert!(checked("1").is_err());

@@ -86,3 +86,18 @@ fn a_key_of_text_is_not_joined() {
     assert_eq!(rule["guarantee"], "digest128", "{rule}");
     assert_eq!((&rule["rows"]["missing_in_target"], &rule["rows"]["missing_in_source"]), (&1.into(), &1.into()));
 }
+
+/// A column may be called as anything in our statements is.
+#[test]
+fn names_of_ours_are_names_of_columns() {
+    let pair = Pair::new(
+        "CREATE TABLE t (id INT PRIMARY KEY, segment INT, k INT, t INT, tieout INT, `@tieout` INT, `a*/b` INT, `1` INT)
+           AS SELECT seq AS id, seq % 7 AS segment, 1 AS k, 2 AS t, 3 AS tieout, 4 AS `@tieout`, 5 AS `a*/b`, 6 AS `1` FROM seq_1_to_3000;
+         CREATE TABLE u LIKE t; INSERT INTO u SELECT * FROM t; UPDATE u SET k = 9 WHERE id IN (5, 1000, 2999)",
+    );
+    // A session of its own: checksums, not an anti-join.
+    let other = pair.table("u").replace("127.0.0.1", "localhost");
+    let rule = pair.diverged("t", &other, &["--key", "id", "--strategy", "pushdown"]).rule;
+    assert_eq!((&rule["strategy"], &rule["guarantee"]), (&"pushdown".into(), &"digest128".into()), "{rule}");
+    assert_eq!((&rule["rows"]["value_mismatch"], &rule["rows"]["equal"]), (&3.into(), &2997.into()), "{rule}");
+}

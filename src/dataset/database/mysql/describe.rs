@@ -73,13 +73,6 @@ fn schema(parts: &[String]) -> String {
     }
 }
 
-/// The statement that tells when a table was last written to, if that was so many seconds ago.
-pub(super) fn identity_sql(parts: &[String], seconds: u64) -> Result<String> {
-    let template = include_str!("../../../../queries/catalog/mysql_identity.sql");
-    let name = literal(parts.last().map_or("", String::as_str));
-    relation::rendered(template, context! { schema => schema(parts), name, seconds })
-}
-
 /// What the catalog knows of a table: about how many rows, its primary key, which columns are plain.
 async fn facts(connection: &mut Connection, parts: &[String], described: &mut Described) -> Result<()> {
     let name = parts.last().map_or("", String::as_str);

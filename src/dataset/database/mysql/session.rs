@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::Utc;
@@ -21,17 +21,11 @@ use crate::project::model::{DatabaseRelation, SourceLimits, System, TextOptions}
 
 /// How often a replica that is behind is asked again.
 const LAG_PAUSE: Duration = Duration::from_secs(1);
-/// The time of a write is told in whole seconds.
-const BEFORE: u64 = 2;
 
 pub(super) struct MysqlSession {
     shown: String,
     limits: SourceLimits,
     moment: Moment,
-    /// Before the snapshot was taken.
-    began: Instant,
-    /// In the binary log, of the snapshot.
-    place: Option<String>,
     pool: Arc<Pool>,
     pace: Pace,
 }
@@ -45,14 +39,12 @@ impl fmt::Debug for MysqlSession {
 impl MysqlSession {
     /// All connections are opened at once: a later one could not be given the same snapshot.
     pub(super) async fn open(target: Target, limits: SourceLimits) -> Result<Self> {
-        let began = Instant::now();
-        let snapshot = snapshot::open(&target, limits.statement_timeout, limits.connections.max(1)).await?;
+        let (connections, version) =
+            snapshot::open(&target, limits.statement_timeout, limits.connections.max(1)).await?;
         Ok(Self {
             shown: target.shown.clone(),
-            moment: Moment { at: Utc::now(), version: snapshot.version },
-            began,
-            place: snapshot.place,
-            pool: Arc::new(Pool::new(target, snapshot.connections)),
+            moment: Moment { at: Utc::now(), version },
+            pool: Arc::new(Pool::new(target, connections)),
             pace: Pace::new(limits.rows_per_second),
             limits,
         })
@@ -138,13 +130,10 @@ impl Session for MysqlSession {
         Ok(described)
     }
 
-    async fn identity(&self, relation: &DatabaseRelation) -> Result<Option<String>> {
-        let (DatabaseRelation::Table(parts), Some(place)) = (relation, &self.place) else { return Ok(None) };
-        let seconds = self.began.elapsed().as_secs() + BEFORE;
-        let sql = describe::identity_sql(parts, seconds)?;
-        let rows = self.rows(&sql).await?;
-        let [row] = &rows[..] else { return Ok(None) };
-        Ok(row.first().cloned().flatten().map(|table| format!("{place} {table}")))
+    /// What is written without the binary log leaves no sign that is there for every reader and outlives a restart: InnoDB's time of
+    /// the last write is that of a statement, not of its commit, and is forgotten.
+    async fn identity(&self, _: &DatabaseRelation) -> Result<Option<String>> {
+        Ok(None)
     }
 
     async fn read(&self, scan: Scan, sender: &BatchSender) -> Result<()> {

@@ -22,17 +22,8 @@ const LOCK: &str = "ROLLBACK; SET SESSION lock_wait_timeout = 1; FLUSH TABLES WI
 const UNLOCK: &str = "UNLOCK TABLES; SET SESSION lock_wait_timeout = DEFAULT";
 const DOING: &str = "a snapshot cannot be taken";
 
-/// Connections in one snapshot.
-pub(super) struct Snapshot {
-    pub connections: Vec<Connection>,
-    /// What can be said of the moment that they see.
-    pub version: String,
-    /// The place in the binary log that all of them have seen, and nothing after it; None where that is not told.
-    pub place: Option<String>,
-}
-
-/// So many connections.
-pub(super) async fn open(target: &Target, timeout: Duration, count: usize) -> Result<Snapshot> {
+/// So many connections, and what can be said of the moment that they see.
+pub(super) async fn open(target: &Target, timeout: Duration, count: usize) -> Result<(Vec<Connection>, String)> {
     let first = format!("SELECT VERSION(); {BEGIN}");
     let opened = try_join_all((0..count).map(|_| Connection::open(target, timeout, &first))).await?;
     let (mut connections, mut answers): (Vec<_>, Vec<_>) = opened.into_iter().unzip();
@@ -46,7 +37,7 @@ pub(super) async fn open(target: &Target, timeout: Duration, count: usize) -> Re
         seen = agreed(&answers);
     }
     if let Some(place) = seen {
-        return Ok(Snapshot { connections, version: format!("{version}, {place}"), place: Some(place) });
+        return Ok((connections, format!("{version}, {place}")));
     }
     let locked = count > 1 && lock(&mut connections).await;
     if !locked && count > 1 {
@@ -60,7 +51,7 @@ pub(super) async fn open(target: &Target, timeout: Duration, count: usize) -> Re
         true => ", and it could not be shown that all connections see the same",
         false => "",
     };
-    Ok(Snapshot { connections, version: format!("{version}, {place}{doubt}"), place: None })
+    Ok((connections, format!("{version}, {place}{doubt}")))
 }
 
 /// New snapshots for all, at once; what each has seen.

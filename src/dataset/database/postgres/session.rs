@@ -26,6 +26,9 @@ use crate::project::model::{DatabaseRelation, SourceLimits, System, TextOptions}
 
 /// How often a replica that is behind is asked again.
 const LAG_PAUSE: Duration = Duration::from_secs(1);
+/// How often, and how long apart, it is looked whether enough time has passed for the log to be on disk.
+const FLUSHES: usize = 8;
+const FLUSH_PAUSE: Duration = Duration::from_millis(200);
 /// Messages that are looked at without waiting in between.
 const READY: usize = 1024;
 /// The number of the connection that keeps the snapshot.
@@ -271,15 +274,23 @@ impl Session for PostgresSession {
         let DatabaseRelation::Table(parts) = relation else { return Ok(None) };
         let table = literal(&full_name(System::Postgres, parts));
         let sql = rendered(include_str!("../../../../queries/catalog/postgres_identity.sql"), context! { table })?;
-        match self.rows(&sql).await {
-            Ok(rows) => Ok(rows.into_iter().flatten().next().flatten()),
-            // Not everybody may ask who the server is.
-            Err(error) if self.is_alive() && error.kind() != ErrorKind::Unavailable => {
-                tracing::debug!(%error, "it cannot be told by what the rows of a table are the same");
-                Ok(None)
+        for _ in 0..FLUSHES {
+            let rows = match self.rows(&sql).await {
+                Ok(rows) => rows,
+                // Not everybody may ask who the server is.
+                Err(error) if self.is_alive() && error.kind() != ErrorKind::Unavailable => {
+                    tracing::debug!(%error, "it cannot be told by what the rows of a table are the same");
+                    return Ok(None);
+                }
+                Err(error) => return Err(error),
+            };
+            match rows.first().map(Vec::as_slice) {
+                Some([Some(identity), Some(flushed)]) if flushed == "t" => return Ok(Some(identity.clone())),
+                Some(_) => tokio::time::sleep(FLUSH_PAUSE).await,
+                None => break,
             }
-            Err(error) => Err(error),
         }
+        Ok(None)
     }
 
     async fn read(&self, scan: Scan, sender: &BatchSender) -> Result<()> {

@@ -15,6 +15,8 @@ const SETTLED: Duration = Duration::from_secs(3);
 #[derive(Debug)]
 pub(super) struct DatabaseFile {
     pub path: PathBuf,
+    /// Where it is, whatever links lead there: SQLite puts its log beside it.
+    real: PathBuf,
     stamp: Stamp,
     /// Before it was looked at.
     found: SystemTime,
@@ -45,13 +47,14 @@ impl DatabaseFile {
         if metadata.len() == 0 {
             return error("is empty: it is a SQLite database without a table", "check the path");
         }
-        let stamp = stamp(&path)?;
-        Ok(Self { path, stamp, found })
+        let real = path.canonicalize().map_err(|error| refused(&path, error))?;
+        let stamp = stamp(&real)?;
+        Ok(Self { path, real, stamp, found })
     }
 
     /// Whether all there is to know stands in the file itself: no write-ahead log, and no journal of what is to be undone.
     pub(super) fn is_whole(&self) -> bool {
-        beside(&self.path) == 0
+        beside(&self.real) == 0
     }
 
     /// When it was last written to; in WAL mode, when its log was last moved into it.
@@ -64,12 +67,12 @@ impl DatabaseFile {
     pub(super) fn identity(&self) -> Option<String> {
         let last = self.stamp.modified?.max(self.stamp.logged.unwrap_or(SystemTime::UNIX_EPOCH));
         let settled = self.found.duration_since(last).is_ok_and(|age| age >= SETTLED);
-        settled.then(|| format!("{} {:?}", self.path.display(), self.stamp))
+        settled.then(|| format!("{} {:?}", self.real.display(), self.stamp))
     }
 
     /// An error where the file is not what it was when it was found: for reading without locks.
     pub(super) fn check_unchanged(&self) -> Result<()> {
-        match stamp(&self.path)? == self.stamp {
+        match stamp(&self.real)? == self.stamp {
             true => Ok(()),
             false => {
                 let message = format!("{} changed while it was read", self.path.display());
