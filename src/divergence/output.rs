@@ -1,5 +1,6 @@
 //! The output store of a run: where its tables go, and how nothing of a run that fails stays visible.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -7,6 +8,7 @@ use bytes::Bytes;
 use futures::TryStreamExt;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
+use serde::{Deserialize, Serialize};
 
 use crate::dataset::store::{Located, locate};
 use crate::divergence::records::{RunRecord, to_parquet};
@@ -15,15 +17,36 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::progress::Progress;
 
 /// Says that a folder holds results, and in which form.
-const MARKER: &str = "_tieout.json";
+pub const MARKER: &str = "_tieout.json";
 
-/// The output of one run. Dropped without `commit`, it removes what the run has written, but for what another process can go
+/// The folder of what happened in the output; other rooms write there.
+pub const LEDGER: &str = "ledger";
+
+/// Of the form of all that is in the folder.
+const VERSION: u64 = 1;
+
+/// A file that a run has written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredFile {
+    /// Below the output.
+    pub path: String,
+    /// In hexadecimal digits.
+    pub sha256: String,
+    pub bytes: u64,
+    pub rows: u64,
+}
+
+/// The tables that a run has written, by rule.
+type Tables = Arc<Mutex<BTreeMap<String, StoredFile>>>;
+
+/// The output of one run. Dropped before `hold`, it removes what the run has written, but for what another process can go
 /// on with.
 pub struct Output {
     located: Located,
     run_id: String,
     /// Tables, each with its rule.
     written: Mutex<Vec<(String, Path)>>,
+    tables: Tables,
     kept: Mutex<Kept>,
     progress: Arc<Progress>,
     committed: bool,
@@ -33,11 +56,23 @@ pub struct Output {
     made: Vec<PathBuf>,
 }
 
+/// The run's record, while it waits.
+pub struct Record {
+    bytes: Bytes,
+    waiting: Path,
+    /// As it will be.
+    pub file: StoredFile,
+}
+
 /// Where one rule's divergence table goes.
 pub struct RuleOutput {
     store: Arc<dyn ObjectStore>,
     part: Path,
+    /// The same below the output.
+    path: String,
     display: String,
+    rule: String,
+    tables: Tables,
 }
 
 impl Output {
@@ -50,6 +85,7 @@ impl Output {
         let mut output = Self {
             run_id: run_id.to_string(),
             written: Mutex::default(),
+            tables: Tables::default(),
             kept: Mutex::default(),
             progress: progress.clone(),
             committed: false,
@@ -58,8 +94,11 @@ impl Output {
             located,
         };
         let marker = output.path(&[MARKER]);
-        let there = output.located.store.head(&marker).await.is_ok();
-        output.marked = !there;
+        let there = async { output.located.store.get(&marker).await?.bytes().await }.await;
+        if let Ok(there) = &there {
+            check_marker(there, &output.located.display)?;
+        }
+        output.marked = there.is_err();
         let content = "{\"store\": \"tieout\", \"version\": 1}\n";
         let put = output.located.store.put(&marker, PutPayload::from_static(content.as_bytes())).await;
         match put {
@@ -83,12 +122,26 @@ impl Output {
         let part = self.path(&[folders[0], folders[1], folders[2], "part-0.parquet"]);
         self.written.lock().unwrap_or_else(PoisonError::into_inner).push((rule.to_string(), part.clone()));
         let display = format!("{}/{}/", self.located.display.trim_end_matches('/'), folders.join("/"));
-        RuleOutput { store: self.located.store.clone(), part, display }
+        let path = format!("{}/{}", folders.join("/"), "part-0.parquet");
+        let path = part.prefix_match(&self.located.prefix).map_or(path, joined);
+        let (rule, tables) = (rule.to_string(), self.tables.clone());
+        RuleOutput { store: self.located.store.clone(), part, path, display, rule, tables }
+    }
+
+    /// The rule's table, once it is written.
+    pub fn table(&self, rule: &str) -> Option<StoredFile> {
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner).get(rule).cloned()
+    }
+
+    /// The rule's table was written by the process that the run was begun by.
+    pub fn take_over(&self, rule: &str, table: StoredFile) {
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner).insert(rule.to_string(), table);
     }
 
     /// Removes what was written of a rule, as far as that is possible.
     pub async fn forget(&self, rule: &str) {
         let part = self.rule(rule).part;
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner).remove(rule);
         if let Err(error) = self.located.store.delete(&part).await {
             tracing::debug!(%part, %error, "an unfinished table could not be removed");
         }
@@ -141,22 +194,49 @@ impl Output {
         self.committed = true;
     }
 
-    /// Writes the run's record: from here on the run is visible.
-    pub async fn commit(mut self, records: &[RunRecord]) -> Result<()> {
-        let record = to_parquet(records)?;
-        let path = self.path(&["runs", &format!("{}.parquet", self.run_id)]);
-        if let Err(error) = self.located.store.put(&path, PutPayload::from(record)).await {
-            let error = self.unwritable(error);
-            // It may have come through, and only the answer was lost.
-            if let Err(error) = self.located.store.delete(&path).await {
-                tracing::debug!(%path, %error, "a record could not be removed");
-            }
-            self.abandon().await;
-            return Err(error);
-        }
+    /// Takes back that this process goes on: the run has ended meanwhile.
+    pub async fn withdraw(mut self) {
         self.committed = true;
         unfinished::remove(&self.located, &self.run_id).await;
-        Ok(())
+    }
+
+    /// Writes the run's record to where it waits for the ledger to tell of the run's end: after the entry `after`, if at all.
+    pub async fn stage(&self, records: &[RunRecord], after: u64) -> Result<Record> {
+        let bytes = Bytes::from(to_parquet(records)?);
+        let waiting = unfinished::record(&self.located, &self.run_id, after);
+        let put = self.located.store.put(&waiting, PutPayload::from(bytes.clone())).await;
+        put.map_err(|error| self.unwritable(error))?;
+        let file = StoredFile {
+            path: format!("runs/{}.parquet", self.run_id),
+            sha256: sha256(&bytes),
+            bytes: bytes.len() as u64,
+            rows: records.len() as u64,
+        };
+        Ok(Record { bytes, waiting, file })
+    }
+
+    /// From here on the ledger may tell of the run's end: what it has written stays, whatever comes.
+    pub fn hold(&mut self) {
+        self.committed = true;
+    }
+
+    /// Puts the record where readers look: from here on the run is visible.
+    pub async fn publish(self, record: Record) -> Result<()> {
+        unfinished::publish(&self.located, &self.run_id, record.bytes).await
+    }
+
+    /// Takes the record back: the ledger does not tell of the run's end, and will not.
+    pub async fn unstage(&self, record: &Record) {
+        if let Err(error) = self.located.store.delete(&record.waiting).await {
+            tracing::debug!(path = %record.waiting, %error, "a record that waits could not be removed");
+        }
+        unfinished::remove_folders(&self.located, &self.run_id);
+    }
+
+    /// Whether the run is visible already.
+    pub async fn is_published(&self) -> bool {
+        let path = self.path(&["runs", &format!("{}.parquet", self.run_id)]);
+        self.located.store.head(&path).await.is_ok()
     }
 
     /// Removes what the run has written, as far as that is possible: without a record it is invisible all the same.
@@ -213,11 +293,14 @@ impl Output {
         let _ = std::fs::remove_dir(&tables);
         let runs = root.join("runs");
         let _ = std::fs::remove_dir(&runs);
+        let ledger = root.join(LEDGER);
+        let _ = std::fs::remove_dir(&ledger);
         if self.progress.resumable().is_none() {
             let _ = std::fs::remove_file(root.join(unfinished::FOLDER).join(&self.run_id).join(unfinished::DOCUMENT));
             unfinished::remove_folders(&self.located, &self.run_id);
         }
-        if self.marked && !tables.exists() && !runs.exists() && !root.join(unfinished::FOLDER).exists() {
+        let others = [tables, runs, ledger, root.join(unfinished::FOLDER)];
+        if self.marked && !others.iter().any(|other| other.exists()) {
             let _ = std::fs::remove_file(root.join(MARKER));
         }
         for folder in &self.made {
@@ -252,8 +335,44 @@ impl RuleOutput {
         self.part.clone()
     }
 
+    /// The table is written, and can be named.
+    pub fn wrote(&self, sha256: String, bytes: u64, rows: u64) {
+        let table = StoredFile { path: self.path.clone(), sha256, bytes, rows };
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner).insert(self.rule.clone(), table);
+    }
+
     /// The table's folder, for people.
     pub fn display(&self) -> &str {
         &self.display
+    }
+}
+
+fn joined<'a>(parts: impl Iterator<Item = object_store::path::PathPart<'a>>) -> String {
+    parts.map(|part| part.as_ref().to_string()).collect::<Vec<_>>().join("/")
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    hex::encode(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes))
+}
+
+/// Whether the folder's marker is one of ours, in a version that is known.
+pub fn check_marker(bytes: &[u8], display: &str) -> Result<()> {
+    let marker: serde_json::Value = serde_json::from_slice(bytes).unwrap_or_default();
+    let version = marker["version"].as_u64();
+    match (marker["store"].as_str(), version) {
+        (Some("tieout"), Some(VERSION)) => Ok(()),
+        (Some("tieout"), Some(newer)) if newer > VERSION => {
+            let message =
+                format!("the output {display} is of version {newer}, which this version of tieout does not know");
+            Err(Error::new(ErrorKind::Output, message)
+                .hint("use the version that wrote it, or a newer one; or another output"))
+        }
+        _ => {
+            let message = format!("{MARKER} of the output {display} is not what tieout writes");
+            let hint = format!(
+                "choose another output; or, if the folder is one of tieout's, remove {MARKER}: the next run writes it anew"
+            );
+            Err(Error::new(ErrorKind::Output, message).hint(hint))
+        }
     }
 }
