@@ -11,6 +11,7 @@ mod docs;
 mod examples;
 mod filters;
 mod identity;
+mod ledger;
 mod memory;
 mod names;
 mod object_storage;

@@ -168,7 +168,8 @@ fn the_report_shows_the_same_rows() {
     // But for what names the run, and how long it took.
     let lines = |text: &str| -> Vec<String> {
         let words = |line: &str| {
-            line.split_whitespace().filter(|word| word.parse::<f64>().is_err()).collect::<Vec<_>>().join(" ")
+            let stays = |word: &&str| word.parse::<f64>().is_err() && !["s", "ms"].contains(word);
+            line.split_whitespace().filter(stays).collect::<Vec<_>>().join(" ")
         };
         text.lines()
             .filter(|line| !line.starts_with("run ") && !line.contains("run=") && !line.contains(AGAIN))
@@ -308,7 +309,7 @@ fn only_the_last_process_goes_on() {
     assert!(rows.stdout.contains("33332") || rows.stdout.contains("26666"), "{}", rows.stdout);
 }
 
-/// Of those who would go on at once, one does; and what it tells is what it wrote.
+/// Of those who would go on at once, one at most does; and what it tells is what it wrote.
 #[test]
 fn only_one_of_many_goes_on() {
     let tieout = files(20_000);
@@ -317,7 +318,8 @@ fn only_one_of_many_goes_on() {
         let all: Vec<_> = (0..4).map(|_| scope.spawn(|| resume(&tieout, &run))).collect();
         all.into_iter().map(|one| one.join().unwrap()).collect()
     });
-    assert_eq!(ended.iter().filter(|one| one.code == Some(1)).count(), 1, "{ended:?}");
+    let told = ended.iter().filter(|one| one.code == Some(1)).count();
+    assert!(told <= 1, "{ended:?}");
     for refused in ended.iter().filter(|one| one.code != Some(1)) {
         let why = [
             "another process goes on with the run",
@@ -325,6 +327,10 @@ fn only_one_of_many_goes_on() {
             "holds nothing of a run",
         ];
         assert!(why.iter().any(|why| refused.stderr.contains(why)), "{}", refused.stderr);
+    }
+    // Where each was stopped by another one, the next goes on.
+    if told == 0 {
+        resume(&tieout, &run).exits(1);
     }
     let table = tieout.path("out/divergences/rule=slow").join(format!("run={run}"));
     assert_eq!(fs::read_dir(&table).unwrap().count(), 1);
@@ -353,7 +359,7 @@ fn a_view_below_a_view_is_a_part_of_the_rule() {
     let tieout = project(
         "  f: {csv: {path: a.csv}}\n  inner: {sql: \"SELECT * FROM f WHERE true\"}\n  a: {sql: \"SELECT * FROM inner\"}\n  b: {csv: {path: b.csv}}",
     );
-    let csv = (0..60_000).fold("id,name\n".to_string(), |csv, n| csv + &format!("{n},name {n}\n"));
+    let csv = (0..400_000).fold("id,name\n".to_string(), |csv, n| csv + &format!("{n},name {n}\n"));
     fs::write(tieout.path("a.csv"), &csv).unwrap();
     fs::write(tieout.path("b.csv"), &csv).unwrap();
     std::thread::sleep(SETTLES);
@@ -386,7 +392,7 @@ fn what_cannot_be_gone_on_with_is_said() {
     let kept = fs::read_to_string(&document).unwrap();
     fs::write(&document, &kept[..kept.len() / 2]).unwrap();
     refused(&["--resume", &run], "cannot be read");
-    fs::write(&document, kept.replace("\"version\":1", "\"version\":2")).unwrap();
+    fs::write(&document, kept.replace("\"version\":2", "\"version\":3")).unwrap();
     refused(&["--resume", &run], "cannot be read");
     fs::write(&document, kept).unwrap();
     resume(&tieout, &run).exits(1);

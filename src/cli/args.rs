@@ -119,6 +119,7 @@ impl EngineArgs {
             budget: BudgetLimits::default(),
             goes_on: false,
             resume: None,
+            journal: Arc::default(),
         }
     }
 }

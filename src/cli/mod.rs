@@ -9,6 +9,8 @@ mod diff;
 mod failure;
 mod init;
 mod interrupt;
+mod keys;
+mod ledger;
 mod log;
 mod panics;
 mod print;
@@ -57,6 +59,8 @@ enum Command {
     Check(check::Args),
     Compile(compile::Args),
     Sql(sql::Args),
+    Ledger(ledger::Args),
+    Keys(keys::Args),
     Init(init::Args),
     Schema(schema::Args),
     Completions(completions::Args),
@@ -96,6 +100,8 @@ impl Command {
             Command::Check(args) => check::execute(args, volume),
             Command::Compile(args) => compile::execute(args),
             Command::Sql(args) => sql::execute(args),
+            Command::Ledger(args) => ledger::execute(args),
+            Command::Keys(args) => keys::execute(args),
             Command::Init(args) => init::execute(args),
             Command::Schema(_) => schema::execute(),
             Command::Completions(args) => completions::execute(args),
@@ -107,6 +113,7 @@ impl Command {
         match self {
             Command::Diff(args) => args.output.format == args::Format::Json,
             Command::Run(args) => args.output.format == args::Format::Json,
+            Command::Ledger(args) => args.speaks_json(),
             _ => false,
         }
     }

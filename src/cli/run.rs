@@ -4,7 +4,7 @@ use crate::cli::args::{EngineArgs, Format, OutputArgs, ProjectArgs};
 use crate::cli::bars::Bars;
 use crate::cli::print::{self, layout};
 use crate::cli::{End, Volume, runtime};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::project::model::Project;
 use crate::report;
 use crate::run::{self, RunOptions};
@@ -93,7 +93,9 @@ fn verdict(
     volume: Volume,
 ) -> Result<End> {
     let bars = Bars::start(&options.progress, volume);
-    let report = runtime::block_on(engine.threads, &options.databases, run::run(project, rules, options));
+    let work = run::run(project, rules, options);
+    let interrupted = options.journal.cancelled(ErrorKind::Interrupted);
+    let report = runtime::block_on_or(engine.threads, &options.databases, work, interrupted);
     drop(bars);
     let report = report.map_err(|error| resumable(error, options))?;
     let text = match (output.format, volume.quiet) {

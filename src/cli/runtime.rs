@@ -23,9 +23,22 @@ pub fn block_on<T>(
     databases: &Databases,
     work: impl Future<Output = Result<T>>,
 ) -> Result<T> {
+    block_on_or(threads, databases, work, std::future::ready(()))
+}
+
+/// The same; `interrupted` is done after a Ctrl-C has dropped `work`.
+pub fn block_on_or<T>(
+    threads: Option<NonZeroUsize>,
+    databases: &Databases,
+    work: impl Future<Output = Result<T>>,
+    interrupted: impl Future<Output = ()>,
+) -> Result<T> {
     let interrupt = Interrupt::listen()?;
     let runtime = build(threads)?;
     let result = runtime.block_on(until_interrupted(&interrupt, work));
+    if result.as_ref().is_err_and(|error| error.kind() == ErrorKind::Interrupted) {
+        runtime.block_on(interrupted);
+    }
     runtime.block_on(databases.close());
     runtime.shutdown_timeout(GRACE);
     panics::check()?;

@@ -1,7 +1,8 @@
 //! Divergence tables: their schema, the identity of a divergence, writing and reading. Only this room knows the schema.
 //!
 //! `<output>/divergences/rule=<rule>/run=<run_id>/part-0.parquet`, sorted by key, NULLs first; `<output>/runs/<run_id>.parquet`,
-//! one row a rule, written last: readers start from it.
+//! one row a rule, written last: readers start from it. Until the ledger tells of the run's end, the record waits below
+//! `<output>/unfinished/`.
 
 mod assemble;
 mod identity;
@@ -15,9 +16,9 @@ mod unfinished;
 mod write;
 
 pub use assemble::{Assembler, assemble_query, assemble_schema_differences};
-pub use output::{Output, RuleOutput};
+pub use output::{LEDGER, MARKER, Output, RuleOutput, StoredFile, check_marker};
 pub use reader::{first_rows, register_results};
 pub use records::{RunRecord, run_record_schema};
 pub use schema::{DivergenceSchema, stored_type};
-pub use unfinished::{claim_unfinished, read_unfinished};
+pub use unfinished::{FOLDER as UNFINISHED, Staged, claim_unfinished, publish, read_unfinished, staged};
 pub use write::{Found, Written, write_sorted};

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use bytes::Bytes;
 use futures::TryStreamExt;
 use futures::future::join_all;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
+use serde::{Deserialize, Serialize};
 
 use crate::dataset::store::{Located, locate};
 use crate::divergence::records::{RunRecord, to_parquet};
@@ -16,9 +18,29 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::progress::Progress;
 
 /// Says that a folder holds results, and in which form.
-const MARKER: &str = "_tieout.json";
+pub const MARKER: &str = "_tieout.json";
 
-/// The output of one run. Dropped without `commit`, it removes what the run has written, but for what another process can go
+/// The folder of what happened in the output; other rooms write there.
+pub const LEDGER: &str = "ledger";
+
+/// Of the form of all that is in the folder.
+const VERSION: u64 = 1;
+
+/// A file that a run has written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredFile {
+    /// Below the output.
+    pub path: String,
+    /// In hexadecimal digits.
+    pub sha256: String,
+    pub bytes: u64,
+    pub rows: u64,
+}
+
+/// The tables that a run has written, by rule.
+type Tables = Arc<Mutex<BTreeMap<String, StoredFile>>>;
+
+/// The output of one run. Dropped before `hold`, it removes what the run has written, but for what another process can go
 /// on with.
 pub struct Output {
     located: Located,
@@ -29,6 +51,7 @@ pub struct Output {
     written: Mutex<Vec<(String, Path)>>,
     /// Rules whose tables are those of an earlier process, and of which.
     taken: Mutex<BTreeMap<String, u32>>,
+    tables: Tables,
     kept: Mutex<Kept>,
     progress: Arc<Progress>,
     committed: bool,
@@ -38,11 +61,23 @@ pub struct Output {
     made: Vec<PathBuf>,
 }
 
+/// The run's record, while it waits.
+pub struct Record {
+    bytes: Bytes,
+    waiting: Path,
+    /// As it will be.
+    pub file: StoredFile,
+}
+
 /// Where one rule's divergence table goes.
 pub struct RuleOutput {
     store: Arc<dyn ObjectStore>,
     part: Path,
+    /// The same below the output.
+    path: String,
     display: String,
+    rule: String,
+    tables: Tables,
 }
 
 impl Output {
@@ -57,6 +92,7 @@ impl Output {
             attempt,
             taken: Mutex::default(),
             written: Mutex::default(),
+            tables: Tables::default(),
             kept: Mutex::default(),
             progress: progress.clone(),
             committed: false,
@@ -65,8 +101,11 @@ impl Output {
             located,
         };
         let marker = output.path(&[MARKER]);
-        let there = output.located.store.head(&marker).await.is_ok();
-        output.marked = !there;
+        let there = async { output.located.store.get(&marker).await?.bytes().await }.await;
+        if let Ok(there) = &there {
+            check_marker(there, &output.located.display)?;
+        }
+        output.marked = there.is_err();
         let content = "{\"store\": \"tieout\", \"version\": 1}\n";
         let put = output.located.store.put(&marker, PutPayload::from_static(content.as_bytes())).await;
         match put {
@@ -86,7 +125,7 @@ impl Output {
     }
 
     pub fn rule(&self, rule: &str) -> RuleOutput {
-        let table = self.table(rule, self.attempt);
+        let table = self.part_of(rule, self.attempt);
         self.written.lock().unwrap_or_else(PoisonError::into_inner).push((rule.to_string(), table.part.clone()));
         self.taken.lock().unwrap_or_else(PoisonError::into_inner).remove(rule);
         table
@@ -95,21 +134,34 @@ impl Output {
     /// The table that an earlier process has written: it becomes this one's.
     pub fn take(&self, rule: &str, attempt: u32) -> RuleOutput {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner).insert(rule.to_string(), attempt);
-        self.table(rule, attempt)
+        self.part_of(rule, attempt)
     }
 
-    fn table(&self, rule: &str, attempt: u32) -> RuleOutput {
+    fn part_of(&self, rule: &str, attempt: u32) -> RuleOutput {
         let folders = ["divergences", &format!("rule={rule}"), &format!("run={}", self.run_id)];
         let part = self.path(&[folders[0], folders[1], folders[2], &part_name(attempt)]);
         let display = format!("{}/{}/", self.located.display.trim_end_matches('/'), folders.join("/"));
-        RuleOutput { store: self.located.store.clone(), part, display }
+        let path = format!("{}/{}", folders.join("/"), part_name(attempt));
+        let path = part.prefix_match(&self.located.prefix).map_or(path, joined);
+        let (rule, tables) = (rule.to_string(), self.tables.clone());
+        RuleOutput { store: self.located.store.clone(), part, path, display, rule, tables }
+    }
+
+    /// The rule's table, once it is written.
+    pub fn table(&self, rule: &str) -> Option<StoredFile> {
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner).get(rule).cloned()
+    }
+
+    /// The rule's table was written by the process that the run was begun by.
+    pub fn take_over(&self, rule: &str, table: StoredFile) {
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner).insert(rule.to_string(), table);
     }
 
     /// Removes tables of rules that earlier processes have left behind.
     async fn remove_left_behind(&self, records: &[RunRecord]) -> object_store::Result<()> {
         for record in records {
             let attempt = self.taken.lock().unwrap_or_else(PoisonError::into_inner).get(&record.rule).copied();
-            let part = self.table(&record.rule, attempt.unwrap_or(self.attempt)).part;
+            let part = self.part_of(&record.rule, attempt.unwrap_or(self.attempt)).part;
             let folder = self.path(&["divergences", &format!("rule={}", record.rule), &format!("run={}", self.run_id)]);
             let listed: Vec<_> = self.located.store.list(Some(&folder)).try_collect().await?;
             for other in listed.into_iter().map(|object| object.location).filter(|other| *other != part) {
@@ -122,6 +174,7 @@ impl Output {
     /// Removes what was written of a rule, as far as that is possible.
     pub async fn forget(&self, rule: &str) {
         let part = self.rule(rule).part;
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner).remove(rule);
         if let Err(error) = self.located.store.delete(&part).await {
             tracing::debug!(%part, %error, "an unfinished table could not be removed");
         }
@@ -172,7 +225,7 @@ impl Output {
             1 => unfinished::document(&self.located, &self.run_id),
             attempt => claim(attempt),
         };
-        Signs { ours, others: [claim(self.attempt + 1), unfinished::record(&self.located, &self.run_id)] }
+        Signs { ours, others: [claim(self.attempt + 1), unfinished::published(&self.located, &self.run_id)] }
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
@@ -184,29 +237,52 @@ impl Output {
         self.committed = true;
     }
 
-    /// Writes the run's record: from here on the run is visible.
-    pub async fn commit(mut self, records: &[RunRecord]) -> Result<()> {
-        let record = to_parquet(records)?;
-        let path = unfinished::record(&self.located, &self.run_id);
-        if self.attempt > 1
-            && let Err(error) = self.remove_left_behind(records).await
-        {
-            let error = self.unwritable(error);
-            self.abandon().await;
-            return Err(error);
-        }
-        if let Err(error) = self.located.store.put(&path, PutPayload::from(record)).await {
-            let error = self.unwritable(error);
-            // It may have come through, and only the answer was lost.
-            if let Err(error) = self.located.store.delete(&path).await {
-                tracing::debug!(%path, %error, "a record could not be removed");
-            }
-            self.abandon().await;
-            return Err(error);
-        }
+    /// Takes back that this process goes on: the run has ended meanwhile.
+    pub async fn withdraw(mut self) {
         self.committed = true;
         unfinished::remove(&self.located, &self.run_id).await;
-        Ok(())
+    }
+
+    /// Writes the run's record to where it waits for the ledger to tell of the run's end: after the entry `after`, if at all.
+    pub async fn stage(&self, records: &[RunRecord], after: u64) -> Result<Record> {
+        if self.attempt > 1 {
+            self.remove_left_behind(records).await.map_err(|error| self.unwritable(error))?;
+        }
+        let bytes = Bytes::from(to_parquet(records)?);
+        let waiting = unfinished::record(&self.located, &self.run_id, after);
+        let put = self.located.store.put(&waiting, PutPayload::from(bytes.clone())).await;
+        put.map_err(|error| self.unwritable(error))?;
+        let file = StoredFile {
+            path: format!("runs/{}.parquet", self.run_id),
+            sha256: sha256(&bytes),
+            bytes: bytes.len() as u64,
+            rows: records.len() as u64,
+        };
+        Ok(Record { bytes, waiting, file })
+    }
+
+    /// From here on the ledger may tell of the run's end: what it has written stays, whatever comes.
+    pub fn hold(&mut self) {
+        self.committed = true;
+    }
+
+    /// Puts the record where readers look: from here on the run is visible.
+    pub async fn publish(self, record: Record) -> Result<()> {
+        unfinished::publish(&self.located, &self.run_id, record.bytes).await
+    }
+
+    /// Takes the record back: the ledger does not tell of the run's end, and will not.
+    pub async fn unstage(&self, record: &Record) {
+        if let Err(error) = self.located.store.delete(&record.waiting).await {
+            tracing::debug!(path = %record.waiting, %error, "a record that waits could not be removed");
+        }
+        unfinished::remove_folders(&self.located, &self.run_id);
+    }
+
+    /// Whether the run is visible already.
+    pub async fn is_published(&self) -> bool {
+        let path = unfinished::published(&self.located, &self.run_id);
+        self.located.store.head(&path).await.is_ok()
     }
 
     /// Removes what the run has written, as far as that is possible: without a record it is invisible all the same.
@@ -274,11 +350,14 @@ impl Output {
         let _ = std::fs::remove_dir(&tables);
         let runs = root.join("runs");
         let _ = std::fs::remove_dir(&runs);
+        let ledger = root.join(LEDGER);
+        let _ = std::fs::remove_dir(&ledger);
         if self.progress.resumable().is_none() {
             let _ = std::fs::remove_file(root.join(unfinished::FOLDER).join(&self.run_id).join(unfinished::DOCUMENT));
             unfinished::remove_folders(&self.located, &self.run_id);
         }
-        if self.marked && !tables.exists() && !runs.exists() && !root.join(unfinished::FOLDER).exists() {
+        let others = [tables, runs, ledger, root.join(unfinished::FOLDER)];
+        if self.marked && !others.iter().any(|other| other.exists()) {
             let _ = std::fs::remove_file(root.join(MARKER));
         }
         for folder in &self.made {
@@ -328,8 +407,44 @@ impl RuleOutput {
         self.part.clone()
     }
 
+    /// The table is written, and can be named.
+    pub fn wrote(&self, sha256: String, bytes: u64, rows: u64) {
+        let table = StoredFile { path: self.path.clone(), sha256, bytes, rows };
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner).insert(self.rule.clone(), table);
+    }
+
     /// The table's folder, for people.
     pub fn display(&self) -> &str {
         &self.display
+    }
+}
+
+fn joined<'a>(parts: impl Iterator<Item = object_store::path::PathPart<'a>>) -> String {
+    parts.map(|part| part.as_ref().to_string()).collect::<Vec<_>>().join("/")
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    hex::encode(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes))
+}
+
+/// Whether the folder's marker is one of ours, in a version that is known.
+pub fn check_marker(bytes: &[u8], display: &str) -> Result<()> {
+    let marker: serde_json::Value = serde_json::from_slice(bytes).unwrap_or_default();
+    let version = marker["version"].as_u64();
+    match (marker["store"].as_str(), version) {
+        (Some("tieout"), Some(VERSION)) => Ok(()),
+        (Some("tieout"), Some(newer)) if newer > VERSION => {
+            let message =
+                format!("the output {display} is of version {newer}, which this version of tieout does not know");
+            Err(Error::new(ErrorKind::Output, message)
+                .hint("use the version that wrote it, or a newer one; or another output"))
+        }
+        _ => {
+            let message = format!("{MARKER} of the output {display} is not what tieout writes");
+            let hint = format!(
+                "choose another output; or, if the folder is one of tieout's, remove {MARKER}: the next run writes it anew"
+            );
+            Err(Error::new(ErrorKind::Output, message).hint(hint))
+        }
     }
 }

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::ops::Range;
 
+use aws_lc_rs::digest::{Context, SHA256};
 use datafusion::arrow::array::{Array, ArrayRef};
 use datafusion::arrow::datatypes::{FieldRef, SchemaRef};
 use datafusion::arrow::record_batch::RecordBatch;
@@ -33,6 +34,10 @@ const BATCHES_AHEAD: usize = 4;
 pub struct TableWriter<'a> {
     output: &'a RuleOutput,
     sink: BufWriter,
+    /// Of the bytes as they are handed to the sink.
+    hash: Context,
+    rows: u64,
+    bytes: u64,
     file: SerializedFileWriter<Pieces>,
     columns: ArrowRowGroupWriterFactory,
     shares: Shares,
@@ -72,11 +77,25 @@ impl<'a> TableWriter<'a> {
         let (file, columns) = parts.map_err(|error| output.error(error))?;
         let sink = BufWriter::new(output.store(), output.part());
         let shares = Shares::new(&file, schema, threads);
-        Ok(Self { output, sink, file, columns, shares, group_bytes, group: None, groups: 0, before: None })
+        Ok(Self {
+            output,
+            sink,
+            hash: Context::new(&SHA256),
+            rows: 0,
+            bytes: 0,
+            file,
+            columns,
+            shares,
+            group_bytes,
+            group: None,
+            groups: 0,
+            before: None,
+        })
     }
 
     pub async fn write(&mut self, batch: &RecordBatch) -> Result<()> {
         let mut rest = batch.clone();
+        self.rows += batch.num_rows() as u64;
         while rest.num_rows() > 0 {
             let group = match &mut self.group {
                 Some(group) => group,
@@ -103,7 +122,9 @@ impl<'a> TableWriter<'a> {
         self.finish_before().await?;
         self.file.finish().map_err(|error| self.output.error(error))?;
         self.flush().await?;
-        self.sink.shutdown().await.map_err(|error| self.output.error(error))
+        self.sink.shutdown().await.map_err(|error| self.output.error(error))?;
+        self.output.wrote(hex::encode(self.hash.finish()), self.bytes, self.rows);
+        Ok(())
     }
 
     /// Appends the row group before to the file, once it is encoded.
@@ -127,6 +148,8 @@ impl<'a> TableWriter<'a> {
 
     async fn flush(&mut self) -> Result<()> {
         for piece in std::mem::take(&mut self.file.inner_mut().0) {
+            self.hash.update(&piece);
+            self.bytes += piece.len() as u64;
             self.sink.put(piece.into()).await.map_err(|error| self.output.error(error))?;
         }
         Ok(())

@@ -1,5 +1,5 @@
 //! What is kept of a run until it is finished: `<output>/unfinished/<run_id>/`, in which `run.json` says what it has done. No reader
-//! takes it for a result.
+//! takes it for a result. A record that is written, and not yet told by the ledger, waits there as well.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload}
 use crate::dataset::store::{Located, locate};
 use crate::error::{Error, ErrorKind, Result};
 
-pub(super) const FOLDER: &str = "unfinished";
+pub const FOLDER: &str = "unfinished";
 pub(super) const DOCUMENT: &str = "run.json";
 /// So many runs are named to who asks for one that is not there.
 const NAMED: usize = 3;
@@ -29,8 +29,53 @@ pub(super) fn claim(located: &Located, run_id: &str, attempt: u32) -> Path {
     folder(located, run_id).join(format!("claim-{attempt}"))
 }
 
-pub(super) fn record(located: &Located, run_id: &str) -> Path {
+pub(super) fn published(located: &Located, run_id: &str) -> Path {
     located.prefix.clone().join("runs").join(format!("{run_id}.parquet"))
+}
+
+/// A run's record that waits to be put in place.
+#[derive(Debug, Clone)]
+pub struct Staged {
+    pub run_id: String,
+    /// The ledger tells of the run's end after this entry, if at all.
+    pub after: u64,
+    pub path: Path,
+}
+
+/// Where the record waits; its name tells from where on to look in the ledger.
+pub(super) fn record(located: &Located, run_id: &str, after: u64) -> Path {
+    folder(located, run_id).join(format!("record-{after:012}.parquet"))
+}
+
+/// The records that wait in an output.
+pub async fn staged(located: &Located) -> Result<Vec<Staged>> {
+    let folder = located.prefix.clone().join(FOLDER);
+    if located.local.as_ref().is_some_and(|root| !root.join(FOLDER).exists()) {
+        return Ok(Vec::new());
+    }
+    let objects: Vec<_> = located.store.list(Some(&folder)).try_collect().await.map_err(|error| {
+        Error::new(ErrorKind::Output, format!("the output {} cannot be read", located.display)).source(error)
+    })?;
+    let of = |path: &Path| {
+        let mut parts = path.prefix_match(&folder)?;
+        let (run, name) = (parts.next()?.as_ref().to_string(), parts.next()?.as_ref().to_string());
+        let after = name.strip_prefix("record-")?.strip_suffix(".parquet")?.parse().ok()?;
+        let run_id = uuid::Uuid::parse_str(&run).ok().map(|_| run)?;
+        Some(Staged { run_id, after, path: path.clone() })
+    };
+    Ok(objects.iter().filter_map(|object| of(&object.location)).collect())
+}
+
+/// Puts a run's record where readers look; what was kept of the run goes.
+pub async fn publish(located: &Located, run_id: &str, record: Bytes) -> Result<()> {
+    located.store.put(&published(located, run_id), PutPayload::from(record)).await.map_err(|error| {
+        let message = format!("the record of the run {run_id} could not be put in its place in {}", located.display);
+        Error::new(ErrorKind::Output, message)
+            .hint("its end is in the ledger: the next run there puts it in place, or `tieout ledger verify`")
+            .source(error)
+    })?;
+    remove(located, run_id).await;
+    Ok(())
 }
 
 /// What a run that was cut off has said of itself. A run that is finished, or is not there, is an error.
@@ -79,7 +124,7 @@ pub async fn claim_unfinished(output: &str, run_id: &str) -> Result<(u32, Bytes)
 }
 
 async fn check_unfinished(located: &Located, run_id: &str) -> Result<()> {
-    match located.store.head(&record(located, run_id)).await {
+    match located.store.head(&published(located, run_id)).await {
         Err(object_store::Error::NotFound { .. }) => Ok(()),
         Err(error) => Err(unreadable(located, run_id, error)),
         Ok(_) => {

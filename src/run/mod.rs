@@ -7,6 +7,7 @@ mod compile;
 mod execute;
 pub mod explain;
 mod function;
+mod journal;
 mod match_rule;
 mod planned;
 mod recheck;
@@ -23,6 +24,7 @@ use crate::dataset::Databases;
 use crate::divergence::{Output, register_results};
 use crate::engine::{Budget, BudgetLimits, Cache, Engine, KeptSums, Limits, Strategy};
 use crate::error::{Error, ErrorKind, Result};
+use crate::ledger::{Ledger, complete};
 use crate::progress::Progress;
 use crate::project::model::{Project, Rule};
 use crate::project::nearest;
@@ -32,6 +34,7 @@ pub use check::{DatasetCheck, check_online};
 pub use compile::compile;
 use execute::{Compared, Execution};
 pub use explain::explain;
+pub use journal::Journal;
 use planned::Planned;
 use report::{RunReport, Work};
 use resume::Begun;
@@ -57,6 +60,8 @@ pub struct RunOptions {
     pub goes_on: bool,
     /// The run that is gone on with; none: a new one.
     pub resume: Option<String>,
+    /// What the run tells the ledger of its output; the caller tells of one that is dropped.
+    pub journal: Arc<Journal>,
 }
 
 impl RunOptions {
@@ -77,6 +82,10 @@ impl RunOptions {
 pub async fn run(project: &Project, rules: &[String], options: &RunOptions) -> Result<RunReport> {
     let clock = std::time::Instant::now();
     let exact = options.exact()?;
+    if let (Some(_), Some(location)) = (&options.resume, &options.out) {
+        // It may need no more than that.
+        complete(&Ledger::at(location).await?, true).await?;
+    }
     let begun = Begun::of(project, rules, options).await?;
     let (run_id, started) = (&begun.run_id, begun.started);
     let engine = engine(project, options, cache(project, options).await?)?;
@@ -95,6 +104,13 @@ pub async fn run(project: &Project, rules: &[String], options: &RunOptions) -> R
     if let Some(output) = output.as_ref().filter(|_| options.goes_on) {
         begun.announce(output).await?;
     }
+    let output = match (output, &options.out) {
+        (Some(output), Some(location)) => {
+            let rules: Vec<_> = planned.iter().map(|(rule, _)| *rule).collect();
+            Some(started_in(location, output, &begun, &rules, options).await?)
+        }
+        (output, _) => output,
+    };
     if let Some(sums) = kept_sums(&engine, &begun, output.as_ref(), options) {
         let _ = engine.sums.set(Arc::new(sums));
     }
@@ -139,20 +155,25 @@ pub async fn run(project: &Project, rules: &[String], options: &RunOptions) -> R
     }
     .await;
     let records: Vec<_> = compared.iter().map(|compared| execution.record(compared)).collect();
-    let reports: Vec<_> = compared.into_iter().map(|compared| compared.report).collect();
-    match (result, output) {
-        (Ok(()), Some(output)) => output.commit(&records).await?,
-        (Ok(()), None) => {}
+    let ended = match (result, output) {
+        (Ok(()), Some(output)) => options.journal.commit(output, &compared, &records).await,
+        (Ok(()), None) => Ok(()),
         (Err(error), Some(output)) if begun.check_alone(&output).await.is_err() => {
+            options.journal.let_go();
             output.let_go();
-            return Err(error);
+            Err(error)
         }
         (Err(error), Some(output)) => {
             output.abandon().await;
-            return Err(error);
+            Err(error)
         }
-        (Err(error), None) => return Err(error),
+        (Err(error), None) => Err(error),
+    };
+    if let Err(error) = ended {
+        options.journal.cancelled(error.kind()).await;
+        return Err(error);
     }
+    let reports: Vec<_> = compared.into_iter().map(|compared| compared.report).collect();
     Ok(RunReport {
         run_id: begun.run_id,
         outcome: reports.iter().map(|report| report.outcome).max().unwrap_or(Outcome::Reconciled),
@@ -160,6 +181,26 @@ pub async fn run(project: &Project, rules: &[String], options: &RunOptions) -> R
         elapsed_ms: u64::try_from(clock.elapsed().as_millis()).unwrap_or(u64::MAX),
         rules: reports,
     })
+}
+
+/// The output, once its ledger tells that the run starts.
+async fn started_in(
+    location: &str,
+    output: Output,
+    begun: &Begun,
+    rules: &[&Rule],
+    options: &RunOptions,
+) -> Result<Output> {
+    if let Err(error) = options.journal.start(location, &begun.run_id, rules, begun.is_resumed()).await {
+        output.abandon().await;
+        return Err(error);
+    }
+    if let Err(error) = begun.check_begun(&output).await {
+        options.journal.let_go();
+        output.withdraw().await;
+        return Err(error);
+    }
+    Ok(output)
 }
 
 /// Compares a rule, unless it was compared before the run was cut off.

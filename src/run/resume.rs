@@ -10,19 +10,20 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::dataset::Input;
-use crate::divergence::{Output, claim_unfinished, first_rows, read_unfinished};
+use crate::divergence::{Output, StoredFile, claim_unfinished, first_rows, read_unfinished};
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::project::model::{Project, Rule, RuleKind};
 use crate::run::RunOptions;
 use crate::run::execute::{Compared, Execution, decide};
+use crate::run::journal::taken_over;
 use crate::run::planned::Planned;
 use crate::run::report::RuleReport;
 use crate::sql::digest_id;
 use crate::verdict::Outcome;
 
 /// Of the document.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// What is sooner done again than kept.
 const LONG: Duration = Duration::from_millis(100);
 
@@ -57,6 +58,8 @@ struct Kept {
     key: Vec<String>,
     elapsed_ms: u64,
     report: RuleReport,
+    /// Its divergence table, as it was written.
+    table: StoredFile,
 }
 
 /// A run that has begun, now or in another process.
@@ -122,9 +125,17 @@ impl Begun {
     pub async fn check_alone(&self, output: &Output) -> Result<()> {
         match output.is_ours().await {
             true => Ok(()),
-            false => {
-                let message = format!("another process goes on with the run {}: this one ends", self.run_id);
-                Err(Error::new(ErrorKind::Changed, message).hint("nothing is lost: the other one tells the result"))
+            false => Err(taken_over(&self.run_id)),
+        }
+    }
+
+    /// An error if the run that is gone on with has ended meanwhile.
+    pub async fn check_begun(&self, output: &Output) -> Result<()> {
+        match self.is_resumed() && output.is_published().await {
+            false => Ok(()),
+            true => {
+                let message = format!("the run {} is finished: there is nothing to go on with", self.run_id);
+                Err(Error::new(ErrorKind::Usage, message).hint("run its rules again without --resume"))
             }
         }
     }
@@ -149,12 +160,13 @@ impl Begun {
                 None => return anew(format!("it cannot be shown that `{dataset}` is what it was")),
             }
         }
-        let Kept { attempt, inputs, key, elapsed_ms, mut report, .. } = kept;
+        let Kept { attempt, inputs, key, elapsed_ms, mut report, table, .. } = kept;
         let written = report.rows.divergences() + report.schema.len() as u64;
         report.sample = match first_rows(&output.take(&rule.name, attempt), execution.limit).await {
             Ok((rows, sample)) if rows == written => sample,
             _ => return anew("its table is gone".into()),
         };
+        output.take_over(&rule.name, table);
         report.notes.push(BEFORE.into());
         report.severity = rule.severity;
         report.owner = rule.owner.clone();
@@ -190,6 +202,7 @@ impl Begun {
             return Ok(());
         }
         let Some(identities) = identities(execution.engine, planned).await? else { return Ok(()) };
+        let Some(table) = output.table(&compared.rule.name) else { return Ok(()) };
         let mut report = compared.report.clone();
         report.sample = None;
         let kept = Kept {
@@ -200,6 +213,7 @@ impl Begun {
             key: report.key.clone(),
             elapsed_ms: report.elapsed_ms,
             report,
+            table,
         };
         let document = {
             let mut document = self.document.lock().unwrap_or_else(PoisonError::into_inner);

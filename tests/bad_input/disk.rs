@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use super::{people, refused, tree};
+use super::{people, refused, results};
 use crate::support::data;
 use crate::support::tieout::{Finished, Tieout};
 
@@ -32,7 +32,7 @@ fn a_full_disk() {
     let tieout = people();
     tieout.file("c.csv", &(0..2000).fold("id,name\n".into(), |csv, n| format!("{csv}{n},{:x}\n", n * 7919 % 65_521)));
     tieout.file("d.csv", "id,name\n");
-    let before = tree(tieout.dir());
+    let before = results(tieout.dir());
     let (mut refused, mut written) = (0, 0);
     for blocks in [0, 1, 4, 8, 16, 24, 32, 40, 48, 64, 96, 2000] {
         let ended =
@@ -41,7 +41,7 @@ fn a_full_disk() {
             Some(2) => {
                 let said = &ended.stderr;
                 assert!(said.contains("written") && said.contains("hint: check that"), "{said}");
-                assert_eq!(tree(tieout.dir()), before, "left behind with {blocks} blocks");
+                assert_eq!(results(tieout.dir()), before, "left behind with {blocks} blocks");
                 refused += 1;
             }
             Some(1) => {
@@ -63,16 +63,16 @@ fn a_full_disk_for_what_is_spilled() {
         |step: u64| (0..60_000).fold("id,name\n".to_string(), |csv, n| csv + &format!("{},name {n}\n", n * step));
     tieout.file("c.csv", &rows(7));
     tieout.file("d.csv", &rows(11));
-    let before = tree(tieout.dir());
+    let before = results(tieout.dir());
     let args = ["diff", "c.csv", "d.csv", "-k", "id", "--out", "out", "--memory", "4MiB"];
     let ended = Finished::of(limited(&tieout, 100, &args), None).exits(2);
     let words = "error: a temporary file could not be written or read\n  in dataset c.csv, side source\n";
     assert!(ended.stderr.starts_with(words) && ended.stderr.contains("(TMPDIR)"), "{}", ended.stderr);
-    assert_eq!(tree(tieout.dir()), before);
+    assert_eq!(results(tieout.dir()), before);
     let elsewhere = tieout.command(args).env("TMPDIR", tieout.path("nowhere")).output().unwrap();
     assert_eq!(elsewhere.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&elsewhere.stderr).starts_with(words), "{elsewhere:?}");
-    assert_eq!(tree(tieout.dir()), before);
+    assert_eq!(results(tieout.dir()), before);
     // With memory enough nothing is spilled, and no disk is asked for it.
     let roomy = args[..7].iter().chain(&["--memory", "256MiB"]);
     let ended = tieout.command(roomy).env("TMPDIR", tieout.path("nowhere")).output().unwrap();

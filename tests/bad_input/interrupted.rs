@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use super::{said, tree};
+use super::{results, said};
 use crate::support::data;
 use crate::support::tieout::{Finished, Tieout};
 
@@ -60,17 +60,20 @@ fn ended(child: Child) -> Finished {
 #[test]
 fn an_interrupt_leaves_nothing() {
     let tieout = project(10);
-    let before = tree(tieout.dir());
+    let before = results(tieout.dir());
     for name in ["INT", "TERM"] {
         let child = start(&tieout, &["run", "a_slow", "--format", "json"]);
-        wait_for(&tieout, "out/_tieout.json");
+        wait_for(&tieout, "out/ledger/000000000002.json");
         let asked = Instant::now();
         signal(&child, name);
         let ended = ended(child).exits(130);
         assert!(asked.elapsed() < Duration::from_secs(8), "{:?}", asked.elapsed());
         assert_eq!(ended.stderr, "interrupted\n");
         assert_eq!(ended.json()["error"]["kind"], "interrupted");
-        assert_eq!(tree(tieout.dir()), before, "after {name}");
+        assert_eq!(results(tieout.dir()), before, "after {name}");
+        let told = fs::read_to_string(tieout.path("out/ledger/000000000003.json")).unwrap();
+        assert!(told.contains("run_cancelled") && told.contains("interrupted"), "{told}");
+        fs::remove_dir_all(tieout.path("out")).unwrap();
     }
 }
 
@@ -125,7 +128,7 @@ fn a_file_that_grows_is_an_error() {
     let words = said(&tieout, &ended.stderr);
     assert!(words.starts_with("error: DIR/b.csv changed while it was read\n  in rule lines"), "{words}");
     assert!(words.ends_with("hint: run again once the input is no longer written to"), "{words}");
-    assert!(!tieout.path("out").exists());
+    assert!(!tieout.has_results());
 }
 
 /// Another file of the same size under the same name.
@@ -139,5 +142,5 @@ fn a_file_that_is_replaced_is_an_error() {
     fs::rename(tieout.path("other.csv"), tieout.path("a.csv")).unwrap();
     let ended = ended(child).exits(2);
     assert!(ended.stderr.contains("a.csv changed while it was read"), "{}", ended.stderr);
-    assert!(!tieout.path("out").exists());
+    assert!(!tieout.has_results());
 }

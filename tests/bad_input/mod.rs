@@ -34,11 +34,21 @@ pub fn tree(dir: &Path) -> BTreeMap<String, Vec<u8>> {
     found
 }
 
+/// The same, but for what tells that a run began in `out` and how it ended.
+pub fn results(dir: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut found = tree(dir);
+    found.retain(|name, _| !name.starts_with("out/ledger/") && name != "out/_tieout.json");
+    if found.keys().filter(|name| name.starts_with("out/")).count() == 1 {
+        found.remove("out/");
+    }
+    found
+}
+
 /// The command fails with exactly these words (`DIR` is the test's folder) and writes nothing; with `--format json` a program
-/// is told the same, of this kind.
+/// is told the same, of this kind. Where it came as far as to begin, the ledger tells of that.
 #[track_caller]
 pub fn refused(tieout: &Tieout, args: &[&str], kind: &str, words: &str) {
-    let before = tree(tieout.dir());
+    let before = results(tieout.dir());
     let told = tieout.run(args).exits(2);
     assert_eq!(said(tieout, &told.stderr), text(words), "what is said about {args:?}");
     assert_eq!(told.stdout, "");
@@ -52,7 +62,7 @@ pub fn refused(tieout: &Tieout, args: &[&str], kind: &str, words: &str) {
         assert!(message.contains(first), "{message}\n{first}");
         assert_eq!(document["error"].as_object().unwrap().keys().collect::<Vec<_>>(), ["hint", "kind", "message"]);
     }
-    assert_eq!(tree(tieout.dir()), before, "something was written by {args:?}");
+    assert_eq!(results(tieout.dir()), before, "something was written by {args:?}");
 }
 
 pub fn said(tieout: &Tieout, stderr: &str) -> String {

@@ -334,7 +334,7 @@ fn an_interrupt_ends_the_wait_at_once() {
         let ended = looking.ended().exits(130);
         assert!(asked.elapsed() < Duration::from_secs(8), "{:?}", asked.elapsed());
         assert_eq!(ended.stderr, "interrupted\n");
-        assert!(!pair.tieout.path("out").exists(), "something is left");
+        assert!(!pair.tieout.has_results(), "something is left");
     }
 }
 
@@ -401,7 +401,7 @@ fn a_source_that_is_away_by_then_leaves_a_doubt() {
     server.stop();
     let ended = looking.ended().exits(2);
     assert!(ended.stderr.contains("cannot connect to"), "{}", ended.stderr);
-    assert!(!tieout.path("out").exists());
+    assert!(!tieout.has_results());
 }
 
 #[test]
@@ -416,7 +416,7 @@ fn other_columns_than_before_cannot_be_looked_at() {
     assert!(
         error["message"].as_str().unwrap().starts_with("the columns changed before what diverges was looked at again")
     );
-    assert!(!pair.tieout.path("out").exists());
+    assert!(!pair.tieout.has_results());
 }
 
 #[test]

@@ -6,7 +6,12 @@ use super::pages;
 use crate::support::root;
 use crate::support::tieout::Tieout;
 
-const COMMANDS: [&str; 8] = ["diff", "run", "check", "compile", "sql", "init", "schema", "completions"];
+const COMMANDS: [&str; 10] =
+    ["diff", "run", "check", "compile", "sql", "init", "schema", "completions", "ledger", "keys"];
+
+/// Commands of a command have flags of their own.
+const BELOW: [(&str, &str); 5] =
+    [("ledger", "export"), ("ledger", "show"), ("ledger", "verify"), ("ledger", "seal"), ("keys", "new")];
 
 /// Flags of other programs that the pages name.
 const FOREIGN: [&str; 7] = ["--bench", "--recursive", "--test", "--path", "--locked", "--export-dir", "--scale"];
@@ -48,7 +53,12 @@ fn slug(heading: &str) -> String {
 /// Each subcommand's help.
 fn help() -> BTreeMap<&'static str, String> {
     let tieout = Tieout::new();
-    COMMANDS.map(|command| (command, tieout.run([command, "--help"]).exits(0).stdout)).into()
+    let help = |args: &[&str]| tieout.run(args).exits(0).stdout;
+    let mut all: BTreeMap<_, _> = COMMANDS.map(|command| (command, help(&[command, "--help"]))).into();
+    for (command, below) in BELOW {
+        *all.get_mut(command).unwrap() += &help(&[command, below, "--help"]);
+    }
+    all
 }
 
 fn has_flag(help: &str, flag: &str) -> bool {

@@ -39,8 +39,10 @@ fn normal(line: &str) -> String {
         let before = i.checked_sub(1).map(|i| words[i]);
         let time = matches!(unit, Some("s" | "ms" | "min")) && word.parse::<f64>().is_ok();
         let after_time = before.is_some_and(|before| before.parse::<f64>().is_ok());
+        // `2026-03-01 09:00:00Z`, as the ledger shows it.
+        let instant = |word: &str| word.len() == 9 && word.ends_with('Z') && word.matches(':').count() == 2;
         out.push(match *word {
-            _ if time => "TIME",
+            _ if time || instant(word) || unit.is_some_and(instant) => "TIME",
             "s" | "ms" | "min" if after_time => "UNIT",
             _ if before.is_some_and(|before| VARYING.contains(&before)) => "TIME",
             word if word.len() > 1 && word.bytes().all(|byte| byte == b'-') => "--",

@@ -138,6 +138,7 @@ pub fn execute(project: &Project, way: &Way, out: &Path) -> tieout::Result<RuleR
         out: Some(out.display().to_string()),
         progress: Arc::default(),
         databases: Arc::default(),
+        journal: Arc::default(),
     };
     RUNTIME.block_on(run(project, &[], &options)).map(|mut report| report.rules.remove(0))
 }

@@ -48,6 +48,11 @@ impl Tieout {
         self.dir().join(name)
     }
 
+    /// Whether anything of a run is left in `out`, but for what the ledger tells of it.
+    pub fn has_results(&self) -> bool {
+        ["runs", "divergences", "unfinished"].iter().any(|folder| self.path("out").join(folder).exists())
+    }
+
     /// Writes a text file, with the folders above it. The indentation of the first line is taken off every line, so that
     /// files can stand indented in a test.
     pub fn file(&self, name: &str, text: &str) -> PathBuf {

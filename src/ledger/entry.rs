@@ -1,0 +1,204 @@
+//! One entry: what happened, when, by whom. Written once; its bytes are what the next entry's `previous` is the hash of.
+
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::dataset::Input;
+pub use crate::divergence::StoredFile;
+use crate::error::{Error, ErrorKind, Result};
+use crate::ledger::files::sha256;
+use crate::ledger::{Head, name};
+use crate::verdict::RowCounts;
+
+/// Of an entry's form.
+pub const VERSION: u32 = 1;
+/// Ends every entry: the hash of what stands before, so that the newest one cannot be damaged unseen either.
+const SUM: &str = ",\"sum\":\"";
+const END: &str = "\"}\n";
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    pub version: u32,
+    pub number: u64,
+    /// SHA-256 of the entry before; of the first one, none.
+    pub previous: Option<String>,
+    /// Tells this entry from one of the same words that another process wrote.
+    pub nonce: String,
+    pub at: DateTime<Utc>,
+    pub actor: String,
+    /// The version that wrote it.
+    pub tieout: String,
+    pub event: Event,
+}
+
+/// What happened. What is not known here was written by a newer version.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Event {
+    /// The first entry: results that were there before, which the ledger knows by name and size only.
+    Begun {
+        before: Vec<Before>,
+    },
+    RunStarted {
+        run_id: String,
+        rules: Vec<RuleNamed>,
+    },
+    /// A process goes on with a run that was cut off.
+    RunResumed {
+        run_id: String,
+        rules: Vec<RuleNamed>,
+    },
+    RunFinished {
+        run_id: String,
+        outcome: String,
+        rules: Vec<RuleDone>,
+        record: StoredFile,
+    },
+    RunCancelled {
+        run_id: String,
+        why: String,
+    },
+    /// An entry before this one, signed.
+    Sealed {
+        number: u64,
+        hash: String,
+        public_key: String,
+        signature: String,
+    },
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Before {
+    pub path: String,
+    pub bytes: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RuleNamed {
+    pub rule: String,
+    /// Digest of the rule's own text.
+    pub version: String,
+}
+
+/// What a rule came to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RuleDone {
+    pub rule: String,
+    pub version: String,
+    pub outcome: String,
+    pub guarantee: String,
+    pub strategy: String,
+    pub rows: RowCounts,
+    pub schema_mismatch: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settled: Option<u64>,
+    /// As pinned. Of a `sql` rule, all inputs are under `source_inputs`.
+    pub source_inputs: Vec<Input>,
+    pub target_inputs: Vec<Input>,
+    /// The divergence table; none of a rule that could not be compared.
+    pub table: Option<StoredFile>,
+}
+
+impl Event {
+    /// The run that it is about.
+    pub fn run_id(&self) -> Option<&str> {
+        match self {
+            Event::RunStarted { run_id, .. }
+            | Event::RunResumed { run_id, .. }
+            | Event::RunFinished { run_id, .. }
+            | Event::RunCancelled { run_id, .. } => Some(run_id),
+            Event::Begun { .. } | Event::Sealed { .. } => None,
+        }
+    }
+}
+
+impl Entry {
+    /// The one after `head`.
+    pub fn after(head: &Head, event: Event) -> Self {
+        Self {
+            version: VERSION,
+            number: head.number + 1,
+            previous: (head.number > 0).then(|| head.hash.clone()),
+            nonce: uuid::Uuid::now_v7().to_string(),
+            at: Utc::now(),
+            actor: actor(),
+            tieout: env!("CARGO_PKG_VERSION").to_string(),
+            event,
+        }
+    }
+
+    /// As it is stored: one line of JSON.
+    pub fn encode(&self) -> Result<Bytes> {
+        let text = serde_json::to_string(self).map_err(|error| {
+            Error::new(ErrorKind::Internal, "an entry of the ledger cannot be written").source(error)
+        })?;
+        let sum = sha256(text.as_bytes());
+        Ok(Bytes::from(format!("{}{SUM}{sum}{END}", text.strip_suffix('}').unwrap_or(&text))))
+    }
+
+    /// From what is stored; or what is wrong with it, in words.
+    pub fn decode(bytes: &[u8]) -> std::result::Result<Self, String> {
+        serde_json::from_str(&Self::body(bytes)?).map_err(|error| error.to_string())
+    }
+
+    /// What the sum is of, if it holds.
+    fn body(bytes: &[u8]) -> std::result::Result<String, String> {
+        let text = std::str::from_utf8(bytes).map_err(|_| "it is no text")?;
+        let rest = text.strip_suffix(END).ok_or("it is cut off, or no entry")?;
+        let at = rest.len().checked_sub(64).filter(|at| rest.is_char_boundary(*at)).ok_or("it is no entry")?;
+        let (body, sum) = rest.split_at(at);
+        let body = body.strip_suffix(SUM).ok_or("it does not end with its sum")?;
+        let body = format!("{body}}}");
+        if sha256(body.as_bytes()) != sum {
+            return Err("its sum does not hold".into());
+        }
+        Ok(body)
+    }
+}
+
+/// An entry that only a newer version understands is an error, whatever it is read for.
+pub fn refuse_newer(number: u64, bytes: &[u8]) -> Result<()> {
+    #[derive(Deserialize)]
+    struct Any {
+        version: u32,
+        tieout: String,
+        event: Kind,
+    }
+    #[derive(Deserialize)]
+    struct Kind {
+        r#type: String,
+    }
+    let Ok(any) = serde_json::from_slice::<Any>(bytes) else { return Ok(()) };
+    const KNOWN: [&str; 6] = ["begun", "run_started", "run_resumed", "run_finished", "run_cancelled", "sealed"];
+    let known = KNOWN.contains(&any.event.r#type.as_str());
+    // Damage is not for here: an entry of another version has a sum as well.
+    if (any.version <= VERSION && known) || Entry::body(bytes).is_err() {
+        return Ok(());
+    }
+    let ours = env!("CARGO_PKG_VERSION");
+    let what = match any.version > VERSION {
+        true => format!("is of version {}", any.version),
+        false => format!("tells of `{}`", any.event.r#type.escape_debug()),
+    };
+    let message = format!("{} {what}, which tieout {ours} does not know", path(number));
+    Err(Error::new(ErrorKind::Output, message)
+        .hint(format!("it was written by tieout {}: use that version, or a newer one", any.tieout.escape_debug())))
+}
+
+/// An entry's path below the output.
+pub fn path(number: u64) -> String {
+    format!("{}/{}", crate::divergence::LEDGER, name(number))
+}
+
+/// Who writes: as the environment says, or the user of this machine.
+fn actor() -> String {
+    if let Some(actor) = std::env::var("TIEOUT_ACTOR").ok().filter(|actor| !actor.is_empty()) {
+        return actor;
+    }
+    match (whoami::username(), whoami::hostname()) {
+        (Ok(user), Ok(host)) => format!("{user}@{host}"),
+        (Ok(user), Err(_)) => user,
+        _ => "unknown".into(),
+    }
+}

@@ -1,0 +1,149 @@
+//! Seals: the newest entry, and with it all before it, signed with Ed25519. Whoever holds the public key and what `seal` told can
+//! find that the ledger was written anew, or its end cut off.
+
+use std::fmt;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::ledger::Ledger;
+use crate::ledger::entry::Event;
+
+const KIND: &str = "ed25519:";
+
+/// A public key: `ed25519:` and 64 hexadecimal digits.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PublicKey(Vec<u8>);
+
+impl fmt::Display for PublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{KIND}{}", hex::encode(&self.0))
+    }
+}
+
+impl FromStr for PublicKey {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let text = text.trim();
+        let bytes = hex::decode(text.strip_prefix(KIND).unwrap_or(text)).ok().filter(|bytes| bytes.len() == 32);
+        let error = || {
+            Error::new(ErrorKind::Usage, "this is no public key")
+                .hint("a public key is `ed25519:` and 64 hexadecimal digits, or a file that holds them (NAME.pub)")
+        };
+        bytes.map(Self).ok_or_else(error)
+    }
+}
+
+/// What is signed: it says of what format it is, so that it is a signature of nothing else.
+fn signed_text(number: u64, hash: &str) -> String {
+    format!("tieout ledger seal, version 1\nentry {number}\nsha256 {hash}\n")
+}
+
+/// Whether the signature is that key's, over that entry.
+pub fn holds(key: &PublicKey, signature: &str, number: u64, hash: &str) -> bool {
+    let Ok(signature) = hex::decode(signature) else { return false };
+    UnparsedPublicKey::new(&ED25519, &key.0).verify(signed_text(number, hash).as_bytes(), &signature).is_ok()
+}
+
+/// Writes a new private key to `file` and its public key to `file`.pub. Neither may be there.
+pub fn new_keys(file: &Path) -> Result<PublicKey> {
+    let failed = |_| Error::new(ErrorKind::Internal, "a key cannot be made");
+    let document = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).map_err(failed)?;
+    let pair = Ed25519KeyPair::from_pkcs8(document.as_ref())
+        .map_err(|_| Error::new(ErrorKind::Internal, "a key cannot be made"))?;
+    let public = PublicKey(pair.public_key().as_ref().to_vec());
+    let beside = public_file(file);
+    if beside.exists() {
+        return Err(taken(&beside));
+    }
+    write_new(file, document.as_ref(), 0o600)?;
+    write_new(&beside, format!("{public}\n").as_bytes(), 0o644)?;
+    Ok(public)
+}
+
+/// `FILE.pub`.
+fn public_file(file: &Path) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(".pub");
+    name.into()
+}
+
+fn taken(file: &Path) -> Error {
+    Error::new(ErrorKind::Usage, format!("{} is there already", file.display()))
+        .hint("keys are never written over: choose another name")
+}
+
+fn write_new(file: &Path, bytes: &[u8], mode: u32) -> Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
+    #[cfg(not(unix))]
+    let _ = mode;
+    let written = options.open(file).and_then(|mut open| open.write_all(bytes).and_then(|()| open.sync_all()));
+    written.map_err(|error| match error.kind() {
+        std::io::ErrorKind::AlreadyExists => taken(file),
+        _ => Error::new(ErrorKind::Output, format!("{} cannot be written", file.display())).source(error),
+    })
+}
+
+/// A private key that `new_keys` has written.
+pub fn read_private(file: &Path) -> Result<Ed25519KeyPair> {
+    let bytes = std::fs::read(file).map_err(|error| unreadable(file, error))?;
+    Ed25519KeyPair::from_pkcs8(&bytes).map_err(|_| {
+        Error::new(ErrorKind::Usage, format!("{} holds no private key", file.display()))
+            .hint("`tieout keys new FILE` makes one; what is sealed with is FILE, not FILE.pub")
+    })
+}
+
+/// A public key, or the name of a file that holds one.
+pub fn read_public(text: &str) -> Result<PublicKey> {
+    if let Ok(key) = text.parse() {
+        return Ok(key);
+    }
+    let held = std::fs::read_to_string(text).map_err(|error| match error.kind() {
+        std::io::ErrorKind::InvalidData => {
+            Error::new(ErrorKind::Usage, format!("{text} holds no public key")).hint("what is checked with is NAME.pub")
+        }
+        _ => unreadable(Path::new(text), error),
+    })?;
+    held.parse().map_err(|error: Error| error.context("key", text))
+}
+
+fn unreadable(file: &Path, error: std::io::Error) -> Error {
+    Error::new(ErrorKind::NotFound, format!("the key {} cannot be read", file.display()))
+        .hint(
+            "give a file, or a public key as `ed25519:` and 64 hexadecimal digits; `tieout keys new FILE` makes a pair",
+        )
+        .source(error)
+}
+
+/// What was sealed. `number:hash` is what `verify --expect` takes.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Sealed {
+    pub number: u64,
+    pub hash: String,
+    pub public_key: String,
+}
+
+/// Signs the newest entry, and appends that.
+pub async fn seal(ledger: &Ledger, pair: &Ed25519KeyPair) -> Result<Sealed> {
+    let mut head = ledger.head().await?;
+    if head.number == 0 {
+        let message = format!("{} has no ledger yet: there is nothing to seal", ledger.display());
+        return Err(
+            Error::new(ErrorKind::NotFound, message).hint("the first run begins it; name the output with --out")
+        );
+    }
+    let (number, hash) = (head.number, head.hash.clone());
+    let public_key = PublicKey(pair.public_key().as_ref().to_vec()).to_string();
+    let signature = hex::encode(pair.sign(signed_text(number, &hash).as_bytes()).as_ref());
+    let event = Event::Sealed { number, hash: hash.clone(), public_key: public_key.clone(), signature };
+    ledger.append(&mut head, event, |_| Ok(())).await?;
+    Ok(Sealed { number, hash, public_key })
+}
