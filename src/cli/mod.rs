@@ -11,6 +11,7 @@ mod init;
 mod interrupt;
 mod log;
 mod panics;
+mod past;
 mod print;
 mod run;
 mod runtime;
@@ -57,6 +58,9 @@ enum Command {
     Check(check::Args),
     Compile(compile::Args),
     Sql(sql::Args),
+    Status(past::status::Args),
+    History(past::history::Args),
+    Compare(past::compare::Args),
     Init(init::Args),
     Schema(schema::Args),
     Completions(completions::Args),
@@ -96,6 +100,9 @@ impl Command {
             Command::Check(args) => check::execute(args, volume),
             Command::Compile(args) => compile::execute(args),
             Command::Sql(args) => sql::execute(args),
+            Command::Status(args) => past::status::execute(&args),
+            Command::History(args) => past::history::execute(&args),
+            Command::Compare(args) => past::compare::execute(&args),
             Command::Init(args) => init::execute(args),
             Command::Schema(_) => schema::execute(),
             Command::Completions(args) => completions::execute(args),
@@ -107,6 +114,9 @@ impl Command {
         match self {
             Command::Diff(args) => args.output.format == args::Format::Json,
             Command::Run(args) => args.output.format == args::Format::Json,
+            Command::Status(past::status::Args { past })
+            | Command::History(past::history::Args { past, .. })
+            | Command::Compare(past::compare::Args { past, .. }) => past.format == args::Format::Json,
             _ => false,
         }
     }

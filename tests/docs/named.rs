@@ -6,7 +6,8 @@ use super::pages;
 use crate::support::root;
 use crate::support::tieout::Tieout;
 
-const COMMANDS: [&str; 8] = ["diff", "run", "check", "compile", "sql", "init", "schema", "completions"];
+const COMMANDS: [&str; 11] =
+    ["diff", "run", "check", "compile", "sql", "status", "history", "compare", "init", "schema", "completions"];
 
 /// Flags of other programs that the pages name.
 const FOREIGN: [&str; 7] = ["--bench", "--recursive", "--test", "--path", "--locked", "--export-dir", "--scale"];
