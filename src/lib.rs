@@ -1,7 +1,7 @@
 //! tieout: a SQL-based data reconciliation engine on Apache Arrow and DataFusion.
 //!
 //! ARCHITECTURE.md walks through the rooms. The direction of imports is
-//! `cli -> report -> run -> ledger -> engine, divergence -> rule -> dataset -> project, sql -> verdict, progress -> error, side`:
+//! `cli -> report -> run, history -> ledger -> engine, divergence -> rule -> dataset -> project, sql -> verdict, progress -> error, side`:
 //! a room may import what stands right of it, and rooms between commas do not know each other. A test reads this line.
 
 pub mod cli;
@@ -9,6 +9,7 @@ pub mod dataset;
 pub mod divergence;
 pub mod engine;
 pub mod error;
+pub mod history;
 pub mod ledger;
 pub mod progress;
 pub mod project;

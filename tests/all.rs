@@ -10,6 +10,7 @@ mod databases;
 mod docs;
 mod examples;
 mod filters;
+mod history;
 mod identity;
 mod ledger;
 mod memory;

@@ -13,6 +13,7 @@ mod keys;
 mod ledger;
 mod log;
 mod panics;
+mod past;
 mod print;
 mod run;
 mod runtime;
@@ -61,6 +62,9 @@ enum Command {
     Sql(sql::Args),
     Ledger(ledger::Args),
     Keys(keys::Args),
+    Status(past::status::Args),
+    History(past::history::Args),
+    Compare(past::compare::Args),
     Init(init::Args),
     Schema(schema::Args),
     Completions(completions::Args),
@@ -102,6 +106,9 @@ impl Command {
             Command::Sql(args) => sql::execute(args),
             Command::Ledger(args) => ledger::execute(args),
             Command::Keys(args) => keys::execute(args),
+            Command::Status(args) => past::status::execute(&args),
+            Command::History(args) => past::history::execute(&args),
+            Command::Compare(args) => past::compare::execute(&args),
             Command::Init(args) => init::execute(args),
             Command::Schema(_) => schema::execute(),
             Command::Completions(args) => completions::execute(args),
@@ -114,6 +121,9 @@ impl Command {
             Command::Diff(args) => args.output.format == args::Format::Json,
             Command::Run(args) => args.output.format == args::Format::Json,
             Command::Ledger(args) => args.speaks_json(),
+            Command::Status(past::status::Args { past })
+            | Command::History(past::history::Args { past, .. })
+            | Command::Compare(past::compare::Args { past, .. }) => past.format == args::Format::Json,
             _ => false,
         }
     }

@@ -6,8 +6,10 @@
 
 mod assemble;
 mod identity;
+mod lives;
 mod output;
 mod reader;
+mod recorded;
 mod records;
 mod schema;
 mod sort;
@@ -16,8 +18,10 @@ mod unfinished;
 mod write;
 
 pub use assemble::{Assembler, assemble_query, assemble_schema_differences};
+pub use lives::{Lives, value_columns};
 pub use output::{LEDGER, MARKER, Output, RuleOutput, StoredFile, check_marker};
-pub use reader::{first_rows, register_results};
+pub use reader::{Results, Width, first_rows, register_results};
+pub use recorded::Recorded;
 pub use records::{RunRecord, run_record_schema};
 pub use schema::{DivergenceSchema, stored_type};
 pub use unfinished::{FOLDER as UNFINISHED, Staged, claim_unfinished, publish, read_unfinished, staged};

@@ -1,59 +1,124 @@
-//! Past results as tables of a session: `runs`, and each rule's divergences as `divergences.<rule>`. Runs without a record
-//! do not exist.
+//! Past results as tables of a session: `runs`, each rule's divergences as `divergences.<rule>`, and what became of them as
+//! `history.<rule>`. Runs without a record do not exist.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use datafusion::arrow::array::AsArray;
 use datafusion::arrow::compute::concat_batches;
 use datafusion::arrow::datatypes::{DataType, Field, Schema};
 use datafusion::arrow::record_batch::RecordBatch;
-use datafusion::catalog::MemorySchemaProvider;
+use datafusion::catalog::{MemorySchemaProvider, SchemaProvider, TableProvider};
 use datafusion::datasource::MemTable;
 use datafusion::datasource::file_format::parquet::ParquetFormat;
 use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl};
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext};
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 
 use crate::dataset::store::{Located, locate};
+use crate::divergence::lives::Lives;
 use crate::divergence::output::RuleOutput;
+use crate::divergence::recorded::{Recorded, recorded};
 use crate::divergence::records::run_record_schema;
+use crate::divergence::schema::head;
 use crate::error::{Error, ErrorKind, Result};
 
-/// Makes `runs` and `divergences.<rule>` known to the session. An output that is not there yet has no runs.
+/// Objects that are asked for at once.
+const AT_ONCE: usize = 16;
+
+/// The recorded runs of an output, and the tables that belong to them.
+pub struct Results {
+    located: Located,
+    batches: Vec<RecordBatch>,
+}
+
+/// How much of the divergence tables is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Width {
+    /// All columns, merged by name over the runs: each file is asked for its schema.
+    Full,
+    /// Which divergences there are, and of which kind: the same columns in every table.
+    Identity,
+}
+
+impl Results {
+    /// An output that is not there yet has no runs.
+    pub async fn read(output: &str) -> Result<Self> {
+        let located = locate(output).await?;
+        let batches = read_records(&located).await?;
+        Ok(Self { located, batches })
+    }
+
+    /// The output, as people know it.
+    pub fn location(&self) -> &str {
+        &self.located.display
+    }
+
+    /// One for each rule and run, in the order of the runs.
+    pub fn recorded(&self) -> Result<Vec<Recorded>> {
+        recorded(&self.batches)
+    }
+
+    /// The run records as a table.
+    pub fn runs(&self) -> Result<Arc<dyn TableProvider>> {
+        Ok(Arc::new(MemTable::try_new(run_record_schema(), vec![self.batches.clone()])?))
+    }
+
+    /// The divergences of a rule in these runs; none where no run wrote a table.
+    pub async fn table(
+        &self,
+        ctx: &SessionContext,
+        rule: &str,
+        runs: &[&str],
+        width: Width,
+    ) -> Result<Option<Arc<dyn TableProvider>>> {
+        let store_url = results_url()?;
+        ctx.runtime_env().register_object_store(store_url.as_ref(), self.located.store.clone());
+        let table = divergence_table(ctx, &self.located, store_url.as_str(), rule, runs, width).await?;
+        Ok(table.map(|table| Arc::new(table) as Arc<dyn TableProvider>))
+    }
+}
+
+/// Makes `runs`, `divergences.<rule>` and `history.<rule>` known to the session. Schemas of these names that the project has
+/// stay what they are.
 pub async fn register_results(ctx: &SessionContext, output: &str) -> Result<()> {
-    let located = locate(output).await?;
-    let batches = read_records(&located).await?;
-    let mut tables: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for batch in &batches {
-        let text = |name: &str| batch.column_by_name(name).map(|c| c.as_string::<i32>().clone());
-        let (Some(rules), Some(runs)) = (text("rule"), text("run_id")) else { continue };
-        for row in 0..batch.num_rows() {
-            tables.entry(rules.value(row).to_string()).or_default().push(runs.value(row).to_string());
-        }
-    }
+    let results = Results::read(output).await?;
     if ctx.table_provider("runs").await.is_err() {
-        ctx.register_table("runs", Arc::new(MemTable::try_new(run_record_schema(), vec![batches])?))?;
+        ctx.register_table("runs", results.runs()?)?;
     }
-    let schema = Arc::new(MemorySchemaProvider::new());
+    let recorded = results.recorded()?;
+    let mut rules: BTreeMap<&str, Vec<&Recorded>> = BTreeMap::new();
+    for one in &recorded {
+        rules.entry(&one.rule).or_default().push(one);
+    }
     let catalog =
         ctx.catalog("datafusion").ok_or_else(|| Error::new(ErrorKind::Internal, "the session has no catalog"))?;
-    if tables.is_empty() || catalog.schema("divergences").is_some() {
+    let wanted = |name: &str| !rules.is_empty() && catalog.schema(name).is_none();
+    let (tables, lives) = (wanted("divergences"), wanted("history"));
+    if !tables && !lives {
         return Ok(());
     }
-    let store_url = results_url()?;
-    ctx.runtime_env().register_object_store(store_url.as_ref(), located.store.clone());
-    for (rule, runs) in tables {
+    let (divergences, history) = (MemorySchemaProvider::new(), MemorySchemaProvider::new());
+    for (rule, recorded) in rules {
+        let runs: Vec<&str> = recorded.iter().map(|recorded| recorded.run_id.as_str()).collect();
         // A rule that was never compared has no table.
-        let table = divergence_table(ctx, &located, store_url.as_str(), &rule, &runs).await?;
-        let Some(table) = table else { continue };
-        datafusion::catalog::SchemaProvider::register_table(schema.as_ref(), rule, Arc::new(table))?;
+        let Some(table) = results.table(ctx, rule, &runs, Width::Full).await? else { continue };
+        if lives {
+            let keys = recorded.iter().flat_map(|recorded| recorded.key.clone()).collect();
+            let lives = Lives::of(rule, keys, results.runs()?, table.clone()).await?;
+            history.register_table(rule.to_string(), lives.last_seen().await?)?;
+        }
+        divergences.register_table(rule.to_string(), table)?;
     }
-    catalog.register_schema("divergences", schema)?;
+    if tables {
+        catalog.register_schema("divergences", Arc::new(divergences))?;
+    }
+    if lives {
+        catalog.register_schema("history", Arc::new(history))?;
+    }
     Ok(())
 }
 
@@ -87,8 +152,12 @@ async fn read_records(located: &Located) -> Result<Vec<RecordBatch>> {
     let folder = located.prefix.clone().join("runs");
     let objects: Vec<_> = located.store.list(Some(&folder)).try_collect().await.map_err(failed)?;
     let mut batches = Vec::new();
-    for object in objects.iter().filter(|object| object.location.as_ref().ends_with(".parquet")) {
-        let bytes = located.store.get(&object.location).await.map_err(failed)?.bytes().await.map_err(failed)?;
+    let records = objects.iter().filter(|object| object.location.as_ref().ends_with(".parquet"));
+    let mut read = futures::stream::iter(records)
+        .map(async |object| Ok((object, located.store.get(&object.location).await?.bytes().await?)))
+        .buffered(AT_ONCE);
+    while let Some(read) = read.next().await {
+        let (object, bytes) = read.map_err(failed)?;
         let unreadable = |error: String| {
             Error::new(ErrorKind::Data, format!("{} is not a run's record", object.location)).source(error)
         };
@@ -117,23 +186,34 @@ async fn divergence_table(
     located: &Located,
     store_url: &str,
     rule: &str,
-    runs: &[String],
+    runs: &[&str],
+    width: Width,
 ) -> Result<Option<ListingTable>> {
     let mut urls = Vec::new();
-    let mut merged: Vec<Field> = Vec::new();
+    let mut merged: Vec<Field> = match width {
+        Width::Full => Vec::new(),
+        Width::Identity => head().iter().map(|field| field.as_ref().clone()).collect(),
+    };
     let mut positions: HashMap<String, usize> = HashMap::new();
     let options = ListingOptions::new(Arc::new(ParquetFormat::default()));
-    for run in runs {
-        let folder = ["divergences", &format!("rule={rule}"), &format!("run={run}")]
+    let folders = runs.iter().map(|run| {
+        ["divergences", &format!("rule={rule}"), &format!("run={run}")]
             .iter()
-            .fold(located.prefix.clone(), |path: Path, part| path.join(*part));
-        let listed: Vec<_> = located.store.list(Some(&folder)).try_collect().await.unwrap_or_default();
-        let Some(path) =
+            .fold(located.prefix.clone(), |path: Path, part| path.join(*part))
+    });
+    let mut there = futures::stream::iter(folders)
+        .map(async |folder| {
+            let listed: Vec<_> = located.store.list(Some(&folder)).try_collect().await.unwrap_or_default();
             listed.into_iter().map(|object| object.location).find(|path| path.extension() == Some("parquet"))
-        else {
-            continue;
-        };
+        })
+        .buffered(AT_ONCE);
+    while let Some(path) = there.next().await {
+        let Some(path) = path else { continue };
         let url = ListingTableUrl::parse(format!("{}{}", store_url, path))?;
+        if width == Width::Identity {
+            urls.push(url);
+            continue;
+        }
         for field in options.infer_schema(&ctx.state(), &url).await?.fields() {
             match positions.get(field.name()) {
                 // A column whose type changed from run to run is read as text.

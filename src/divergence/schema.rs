@@ -56,7 +56,8 @@ impl DivergenceSchema {
     }
 }
 
-fn head() -> Vec<Arc<Field>> {
+/// What every divergence table begins with.
+pub fn head() -> Vec<Arc<Field>> {
     ["run_id", "divergence_id", "kind", "side"].map(|name| Arc::new(Field::new(name, DataType::Utf8, false))).to_vec()
 }
 

@@ -1,5 +1,5 @@
-//! From a [`RunReport`](crate::run::report::RunReport), or an [`Explanation`](crate::run::explain::Explanation), to what
-//! people and programs read. Nothing here prints.
+//! From a [`RunReport`](crate::run::report::RunReport), an [`Explanation`](crate::run::explain::Explanation), or what [`history`](crate::history)
+//! tells, to what people and programs read. Nothing here prints.
 
 mod calendar;
 mod columns;
@@ -7,8 +7,10 @@ mod explain;
 mod json;
 pub mod numbers;
 pub mod palette;
+mod past;
 mod rule;
 mod sample;
+mod spark;
 pub mod table;
 mod text;
 pub mod value;
@@ -16,6 +18,8 @@ pub mod value;
 pub use explain::{explanation, explanation_in_brief};
 pub use json::json;
 pub use palette::Palette;
+pub use past::{comparison, history, status};
+pub use spark::Signs;
 pub use text::{Layout, brief, text};
 
 #[cfg(test)]

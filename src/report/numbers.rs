@@ -1,5 +1,7 @@
 //! Numbers as people read them: grouped digits, shares that never flatter, durations.
 
+use chrono::{DateTime, Utc};
+
 /// `5,983,355`.
 pub fn count(n: u64) -> String {
     let digits = n.to_string();
@@ -58,6 +60,16 @@ pub fn elapsed(ms: u64) -> String {
     }
 }
 
+/// How long ago something was, in its largest unit, rounded down: `12 s`, `5 min`, `3 h`, `41 d`. A clock that jumped back says `0 s`.
+pub fn age(then: DateTime<Utc>, now: DateTime<Utc>) -> String {
+    match (now - then).num_seconds().max(0).unsigned_abs() {
+        seconds @ 0..60 => format!("{seconds} s"),
+        seconds @ 60..3600 => format!("{} min", seconds / 60),
+        seconds @ 3600..86_400 => format!("{} h", seconds / 3600),
+        seconds => format!("{} d", count(seconds / 86_400)),
+    }
+}
+
 /// A size in units of 1024: `512 B`, `1.5 GiB`.
 pub fn bytes(n: u64) -> String {
     const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
@@ -97,6 +109,14 @@ mod tests {
     #[case(u64::MAX - 1, u64::MAX, "99.9999999999999999 %")]
     fn shares_never_round_up(#[case] part: u64, #[case] whole: u64, #[case] expected: &str) {
         assert_eq!(share(part, whole), expected);
+    }
+
+    #[test]
+    fn ages() {
+        let at = |seconds| DateTime::from_timestamp(seconds, 0).unwrap();
+        let ages = [0, 59, 3599, 86_399, 86_400 * 1234].map(|seconds| age(at(0), at(seconds)));
+        assert_eq!(ages, ["0 s", "59 s", "59 min", "23 h", "1,234 d"]);
+        assert_eq!(age(at(9), at(0)), "0 s");
     }
 
     #[test]

@@ -8,7 +8,21 @@ use crate::support::{python, root};
 fn help() {
     let tieout = Tieout::new();
     let mut all = tieout.run(["--help"]).exits(0).stdout;
-    for command in ["diff", "run", "check", "compile", "sql", "init", "schema", "completions", "ledger", "keys"] {
+    for command in [
+        "diff",
+        "run",
+        "check",
+        "compile",
+        "sql",
+        "status",
+        "history",
+        "compare",
+        "init",
+        "schema",
+        "completions",
+        "ledger",
+        "keys",
+    ] {
         let help = tieout.run([command, "--help"]).exits(0);
         assert_eq!(help.stderr, "");
         all.push_str(&format!("\n--- {command} ---\n{}", help.stdout));

@@ -6,8 +6,21 @@ use super::pages;
 use crate::support::root;
 use crate::support::tieout::Tieout;
 
-const COMMANDS: [&str; 10] =
-    ["diff", "run", "check", "compile", "sql", "init", "schema", "completions", "ledger", "keys"];
+const COMMANDS: [&str; 13] = [
+    "diff",
+    "run",
+    "check",
+    "compile",
+    "sql",
+    "status",
+    "history",
+    "compare",
+    "init",
+    "schema",
+    "completions",
+    "ledger",
+    "keys",
+];
 
 /// Commands of a command have flags of their own.
 const BELOW: [(&str, &str); 5] =

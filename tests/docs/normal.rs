@@ -44,12 +44,22 @@ fn normal(line: &str) -> String {
         out.push(match *word {
             _ if time || instant(word) || unit.is_some_and(instant) => "TIME",
             "s" | "ms" | "min" if after_time => "UNIT",
+            word if is_clock(word) => "TIME",
+            _ if unit.is_some_and(is_clock) => "DAY",
             _ if before.is_some_and(|before| VARYING.contains(&before)) => "TIME",
             word if word.len() > 1 && word.bytes().all(|byte| byte == b'-') => "--",
             word => word,
         });
     }
     out.join(" ")
+}
+
+/// `19:05:00Z`, behind a day.
+fn is_clock(word: &str) -> bool {
+    let word = word.trim_end_matches(',');
+    let like = "00:00:00Z";
+    word.len() == like.len()
+        && word.bytes().zip(like.bytes()).all(|(byte, like)| byte == like || like == b'0' && byte.is_ascii_digit())
 }
 
 /// UUIDs as `ID`.

@@ -46,6 +46,10 @@ pub fn render(template: &str, values: minijinja::Value) -> Result<String> {
         "totals" => include_str!("../../../queries/totals.sql"),
         "classify" => include_str!("../../../queries/classify.sql"),
         "classify_rows" => include_str!("../../../queries/classify_rows.sql"),
+        "history/sightings" => include_str!("../../../queries/history/sightings.sql"),
+        "history/last_seen" => include_str!("../../../queries/history/last_seen.sql"),
+        "history/runs" => include_str!("../../../queries/history/runs.sql"),
+        "history/compare" => include_str!("../../../queries/history/compare.sql"),
         "checksum/local" => include_str!("../../../queries/checksum/local.sql"),
         other => return Err(Error::new(ErrorKind::Internal, format!("there is no template {other}"))),
     };

@@ -1,0 +1,33 @@
+{#- Every sighting of every divergence of a rule, with its place in the divergence's life. Names that start with the mark are
+    ours: a column of the rule may be called `n`. -#}
+WITH numbered AS (
+  -- the rule's runs, in their order
+  SELECT run_id, started_at, outcome <> 'inconclusive' AND stopped_by IS NULL AS whole,
+    row_number() OVER (ORDER BY started_at, run_id) AS n
+  FROM runs
+  WHERE rule = {{ rule }}
+),
+ordered AS (
+  -- only a whole run resolves what it did not find: the first one after each run
+  SELECT run_id, started_at, n,
+    min(CASE WHEN whole THEN n END) OVER (ORDER BY n ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING) AS next_whole
+  FROM numbered
+),
+digested AS (
+  -- what is sorted for the windows below is a digest, not all values
+  SELECT *, {% if values %}row_digest({{ values | join(", ") }}){% else %}0{% endif %} AS "{{ mark }}digest"
+  FROM divergences
+)
+SELECT d.*,
+  r.n AS "{{ mark }}n",
+  r.started_at AS "{{ mark }}seen",
+  r.next_whole AS "{{ mark }}next_whole",
+  lag(r.n) OVER life AS "{{ mark }}previous",
+  lag(r.next_whole) OVER life AS "{{ mark }}whole_after_previous",
+  lead(r.n) OVER life AS "{{ mark }}next",
+  first_value(r.started_at) OVER life AS "{{ mark }}first_seen",
+  count(*) OVER life AS "{{ mark }}runs_seen",
+  coalesce(d."{{ mark }}digest" <> lag(d."{{ mark }}digest") OVER life, FALSE) AS "{{ mark }}changed"
+FROM ordered r
+JOIN digested d ON d.run_id = r.run_id
+WINDOW life AS (PARTITION BY d.divergence_id ORDER BY r.n ROWS UNBOUNDED PRECEDING)

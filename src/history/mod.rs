@@ -1,0 +1,61 @@
+//! What past runs tell, over time: the history of a rule, two runs compared, and how all rules stand. From the records and divergence
+//! tables of an output -> [`RuleHistory`], [`Comparison`], [`Status`], which `report` renders.
+//!
+//! No dataset is opened here, and nothing is written.
+
+mod compare;
+mod find;
+mod rows;
+mod rule;
+mod status;
+
+use std::sync::Arc;
+
+use datafusion::catalog::TableProvider;
+use datafusion::prelude::SessionContext;
+
+use crate::divergence::{Lives, Recorded, Results, Width};
+use crate::engine::{Engine, Limits};
+use crate::error::Result;
+use crate::project::model::Project;
+
+pub use compare::{Compared, Comparison, RunStart};
+pub use rule::{Oldest, Open, RuleHistory, RunLine};
+pub use status::{BudgetUsed, Last, RuleStatus, Status};
+
+/// The runs of an output, and a session to ask their tables in.
+pub struct Past {
+    results: Results,
+    /// By the start of the runs.
+    recorded: Vec<Recorded>,
+    ctx: SessionContext,
+}
+
+impl Past {
+    /// An output that is not there yet has no runs.
+    pub async fn open(output: &str, limits: &Limits) -> Result<Self> {
+        let results = Results::read(output).await?;
+        let recorded = results.recorded()?;
+        let engine = Engine::new(&Project::default(), limits, Arc::default(), Arc::default())?;
+        Ok(Self { results, recorded, ctx: engine.ctx.clone() })
+    }
+
+    /// The runs of a rule, the oldest first; none of one that never ran.
+    fn of_rule(&self, rule: &str) -> Vec<&Recorded> {
+        self.recorded.iter().filter(|recorded| recorded.rule == rule).collect()
+    }
+
+    /// The views over what the runs of a rule found; none where they found nothing.
+    async fn lives(&self, rule: &str, runs: &[&Recorded]) -> Result<Option<Lives>> {
+        // What found nothing has a table without rows.
+        let found: Vec<&str> = runs.iter().filter(|run| run.divergences() > 0).map(|run| run.run_id.as_str()).collect();
+        match self.table(rule, &found, Width::Identity).await? {
+            Some(table) => Ok(Some(Lives::of(rule, Default::default(), self.results.runs()?, table).await?)),
+            None => Ok(None),
+        }
+    }
+
+    async fn table(&self, rule: &str, runs: &[&str], width: Width) -> Result<Option<Arc<dyn TableProvider>>> {
+        self.results.table(&self.ctx, rule, runs, width).await
+    }
+}
