@@ -76,7 +76,8 @@ impl DatabaseTable {
         Input { url: self.url.clone(), size: 0, last_modified: moment.at, e_tag: None, version: Some(moment.version) }
     }
 
-    /// See [`Session::identity`]; of the whole relation, with its columns. Asked once.
+    /// By what the rows of the whole relation can be told, with its columns: where two runs come to the same, the rows are the same.
+    /// None: that cannot be shown. Asked once.
     pub async fn identity(&self) -> Result<Option<String>> {
         let ask = || async {
             let identity = self.session.identity(&self.relation).await?;
