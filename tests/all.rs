@@ -19,6 +19,7 @@ mod object_storage;
 mod portable;
 mod properties;
 mod readers;
+mod report;
 mod residue;
 mod resume;
 mod settle;

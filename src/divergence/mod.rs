@@ -5,6 +5,7 @@
 //! `<output>/unfinished/`.
 
 mod assemble;
+mod detail;
 mod identity;
 mod lives;
 mod output;

@@ -30,9 +30,10 @@ use crate::error::{Error, ErrorKind, Result};
 const AT_ONCE: usize = 16;
 
 /// The recorded runs of an output, and the tables that belong to them.
+#[derive(Clone)]
 pub struct Results {
-    located: Located,
-    batches: Vec<RecordBatch>,
+    pub(super) located: Located,
+    pub(super) batches: Vec<RecordBatch>,
 }
 
 /// How much of the divergence tables is read.

@@ -6,14 +6,15 @@ use chrono::{DateTime, Utc};
 use datafusion::arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
 use datafusion::arrow::json::ReaderBuilder;
 use datafusion::parquet::arrow::ArrowWriter;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::dataset::Input;
 use crate::error::{Error, ErrorKind, Result};
 use crate::verdict::{ColumnCounts, RowCounts, SchemaDifferences, Segment};
 
-/// One row of the runs table.
-#[derive(Debug, Clone, Serialize)]
+/// One row of the runs table. What a record of another version does not say is as if it were nothing.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct RunRecord {
     pub run_id: String,
     pub rule: String,
@@ -54,7 +55,8 @@ pub struct RunRecord {
 }
 
 /// RowCounts under the names of the runs table.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct RecordedRows {
     pub source_rows: u64,
     pub target_rows: u64,
@@ -71,6 +73,21 @@ impl From<RowCounts> for RecordedRows {
         Self {
             source_rows: rows.source,
             target_rows: rows.target,
+            equal: rows.equal,
+            value_mismatch: rows.value_mismatch,
+            missing_in_target: rows.missing_in_target,
+            missing_in_source: rows.missing_in_source,
+            duplicate_key: rows.duplicate_key,
+            rule_violation: rows.rule_violation,
+        }
+    }
+}
+
+impl From<RecordedRows> for RowCounts {
+    fn from(rows: RecordedRows) -> Self {
+        Self {
+            source: rows.source_rows,
+            target: rows.target_rows,
             equal: rows.equal,
             value_mismatch: rows.value_mismatch,
             missing_in_target: rows.missing_in_target,

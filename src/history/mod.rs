@@ -4,9 +4,11 @@
 //! No dataset is opened here, and nothing is written.
 
 mod compare;
+mod dossier;
 mod find;
 mod rows;
 mod rule;
+mod sample;
 mod status;
 
 use std::sync::Arc;
@@ -20,11 +22,16 @@ use crate::error::Result;
 use crate::project::model::Project;
 
 pub use compare::{Compared, Comparison, RunStart};
+pub use dossier::{Dossier, Extent, RuleDossier, Subject};
 pub use rule::{Oldest, Open, RuleHistory, RunLine};
+pub use sample::{Life, Sample};
 pub use status::{BudgetUsed, Last, RuleStatus, Status};
 
 /// The runs of an output, and a session to ask their tables in.
+#[derive(Clone)]
 pub struct Past {
+    /// As it was named, with secrets.
+    output: String,
     results: Results,
     /// By the start of the runs.
     recorded: Vec<Recorded>,
@@ -37,7 +44,7 @@ impl Past {
         let results = Results::read(output).await?;
         let recorded = results.recorded()?;
         let engine = Engine::new(&Project::default(), limits, Arc::default(), Arc::default())?;
-        Ok(Self { results, recorded, ctx: engine.ctx.clone() })
+        Ok(Self { output: output.to_string(), results, recorded, ctx: engine.ctx.clone() })
     }
 
     /// The runs of a rule, the oldest first; none of one that never ran.

@@ -118,7 +118,7 @@ impl Past {
 }
 
 /// As a run counts it: divergences a row of the larger side.
-fn budget(last: &Recorded, allow: Allow) -> Option<BudgetUsed> {
+pub(super) fn budget(last: &Recorded, allow: Allow) -> Option<BudgetUsed> {
     let used_rows = last.rows.divergences();
     let larger = last.rows.source.max(last.rows.target).max(last.rows.rule_violation);
     let used_rate = if larger == 0 { 0.0 } else { used_rows as f64 / larger as f64 };

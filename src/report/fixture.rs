@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chrono::{TimeZone, Utc};
 use datafusion::arrow::array::builder::{ListBuilder, StringBuilder, StructBuilder};
-use datafusion::arrow::array::{ArrayRef, Decimal128Array, FixedSizeBinaryArray, Int64Array, RecordBatch, StringArray};
+use datafusion::arrow::array::{ArrayRef, Decimal128Array, Int64Array, RecordBatch, StringArray};
 use datafusion::arrow::datatypes::{DataType, Field};
 
 use crate::project::model::Severity;
@@ -87,7 +87,7 @@ pub fn diverged() -> RunReport {
 }
 
 fn id(n: usize) -> ArrayRef {
-    Arc::new(FixedSizeBinaryArray::try_from_iter((0..n).map(|i| [i as u8; 16])).unwrap())
+    Arc::new(StringArray::from_iter_values((0..n).map(|i| format!("{i:032x}"))))
 }
 
 fn texts<const N: usize>(texts: [Option<&str>; N]) -> ArrayRef {

@@ -3,9 +3,11 @@
 
 mod calendar;
 mod columns;
+mod divergences;
 mod explain;
 mod json;
 pub mod numbers;
+mod page;
 pub mod palette;
 mod past;
 mod rule;
@@ -17,6 +19,7 @@ pub mod value;
 
 pub use explain::{explanation, explanation_in_brief};
 pub use json::json;
+pub use page::{Statement, html, is_report, markdown};
 pub use palette::Palette;
 pub use past::{comparison, history, status};
 pub use spark::Signs;

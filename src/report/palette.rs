@@ -40,11 +40,20 @@ impl Palette {
     }
 
     /// The word for an outcome: capitals where something is to be done.
-    pub fn outcome(self, outcome: Outcome) -> String {
+    pub fn word(outcome: Outcome) -> &'static str {
         match outcome {
-            Outcome::Reconciled => self.paint(Style::new().green().bold(), "reconciled"),
-            Outcome::Inconclusive => self.paint(Style::new().yellow().bold(), "INCONCLUSIVE"),
-            Outcome::Diverged => self.paint(Style::new().red().bold(), "DIVERGED"),
+            Outcome::Reconciled => "reconciled",
+            Outcome::Inconclusive => "INCONCLUSIVE",
+            Outcome::Diverged => "DIVERGED",
         }
+    }
+
+    pub fn outcome(self, outcome: Outcome) -> String {
+        let style = match outcome {
+            Outcome::Reconciled => Style::new().green(),
+            Outcome::Inconclusive => Style::new().yellow(),
+            Outcome::Diverged => Style::new().red(),
+        };
+        self.paint(style.bold(), Palette::word(outcome))
     }
 }

@@ -124,7 +124,7 @@ fn line(name: Cell, rule: &RuleStatus, last: &Last, palette: Palette, signs: Sig
 }
 
 /// The part of the budget that is used up, of rows or of the rate, whichever is more: `70 %`, rounded up.
-fn used_share(budget: &BudgetUsed) -> String {
+pub fn used_share(budget: &BudgetUsed) -> String {
     let part = |used: f64, allowed: f64| match (used > 0.0, allowed > 0.0) {
         (false, _) => 0.0,
         (true, true) => used / allowed,

@@ -7,13 +7,15 @@ use crate::report::table::{Align, Cell, Table};
 use crate::report::text::{Layout, divergences};
 use crate::report::value::escape;
 use crate::report::{columns, sample};
-use crate::run::report::{AllowUsed, Guarantee, Outcome, RuleReport};
+use crate::run::report::{AllowUsed, Guarantee, Outcome, RowCounts, RuleReport};
 
 const INDENT: &str = "  ";
 
 /// `orders: DIVERGED, 5,983,355 of 6,001,215 rows equal (99.70 %)`
 pub fn headline(rule: &RuleReport, palette: Palette) -> String {
-    let mut parts = vec![palette.outcome(rule.outcome), verdict(rule)];
+    let compared = rule.guarantee != Guarantee::None;
+    let mut parts =
+        vec![palette.outcome(rule.outcome), verdict(rule.kind, compared, &rule.rows, !rule.schema.is_empty())];
     if !rule.schema.is_empty() {
         parts.push(counted(rule.schema.len() as u64, "schema difference"));
     }
@@ -23,29 +25,33 @@ pub fn headline(rule: &RuleReport, palette: Palette) -> String {
     format!("{}: {}", palette.strong(&rule.rule), parts.join(", "))
 }
 
-/// What the counts say, in a few words.
-fn verdict(rule: &RuleReport) -> String {
-    let rows = &rule.rows;
+/// What the counts say, in a few words. `schema_differs`: some columns could not be compared.
+pub fn verdict(kind: &str, compared: bool, rows: &RowCounts, schema_differs: bool) -> String {
     let all = rows.source.max(rows.target);
-    if rule.guarantee == Guarantee::None {
+    if !compared {
         return "nothing was compared".into();
     }
-    if rule.kind == "sql" {
+    if kind == "sql" {
         return match rows.rule_violation {
             0 => "no row violates it".into(),
             1 => "1 row violates it".into(),
             n => format!("{} rows violate it", count(n)),
         };
     }
-    let noun = if rule.kind == "totals" { "group" } else { "row" };
+    let noun = noun(kind);
     // What could not be compared is no part of the praise.
-    let scope = if rule.schema.is_empty() { "" } else { " in the columns compared" };
+    let scope = if schema_differs { " in the columns compared" } else { "" };
     match (all, rows.divergences()) {
         (0, _) => format!("no {noun}s on either side"),
         (1, 0) if rows.equal == all => format!("the only {noun} is equal{scope}"),
         (_, 0) if rows.equal == all => format!("all {} {noun}s equal{scope}", count(all)),
         _ => format!("{} of {} equal ({})", count(rows.equal), counted(all, noun), share(rows.equal, all)),
     }
+}
+
+/// What a rule of this kind compares.
+pub fn noun(kind: &str) -> &'static str {
+    if kind == "totals" { "group" } else { "row" }
 }
 
 /// Everything about one rule.
@@ -70,7 +76,7 @@ pub fn details(rule: &RuleReport, layout: Layout) -> String {
 }
 
 fn sides(rule: &RuleReport, palette: Palette) -> String {
-    let noun = if rule.kind == "totals" { "group" } else { "row" };
+    let noun = noun(rule.kind);
     let label = |text: &str| Cell::painted(text, |t| palette.faint(t));
     let mut table = Table::new([Align::Left, Align::Left, Align::Right]);
     if let Some(datasets) = &rule.datasets {
@@ -101,18 +107,21 @@ fn budget(allow: &AllowUsed) -> String {
 }
 
 /// Counts by kind, with what each kind means; kinds that did not occur are left out.
-fn kinds(rule: &RuleReport, palette: Palette) -> String {
-    let rows = &rule.rows;
+pub fn kinds_of(rows: &RowCounts, schema_mismatch: u64) -> impl Iterator<Item = (&'static str, u64, &'static str)> {
     let kinds = [
         ("value_mismatch", rows.value_mismatch, "on both sides, with values that differ"),
         ("missing_in_target", rows.missing_in_target, "only in the source"),
         ("missing_in_source", rows.missing_in_source, "only in the target"),
         ("duplicate_key", rows.duplicate_key, "left over of a key that repeats"),
         ("rule_violation", rows.rule_violation, "returned by the rule"),
-        ("schema_mismatch", rule.schema.len() as u64, "columns that cannot be compared"),
+        ("schema_mismatch", schema_mismatch, "columns that cannot be compared"),
     ];
+    kinds.into_iter().filter(|(_, n, _)| *n > 0)
+}
+
+fn kinds(rule: &RuleReport, palette: Palette) -> String {
     let mut table = Table::new([Align::Left, Align::Right, Align::Left]);
-    for (kind, n, meaning) in kinds.into_iter().filter(|(_, n, _)| *n > 0) {
+    for (kind, n, meaning) in kinds_of(&rule.rows, rule.schema.len() as u64) {
         table.row([kind.into(), count(n).into(), Cell::painted(meaning, |t| palette.faint(t))]);
     }
     table.render(INDENT)
@@ -150,7 +159,7 @@ fn whereabouts(rule: &RuleReport, palette: Palette) -> String {
 }
 
 /// A shell command that shows the divergence table.
-fn opening(place: &str) -> String {
+pub fn opening(place: &str) -> String {
     let files = format!("{}/*.parquet", place.trim_end_matches('/')).replace('\'', "''");
     let mut quoted = String::new();
     for c in files.chars() {

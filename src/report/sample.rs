@@ -1,17 +1,16 @@
 //! The first divergences of a rule, with the differing cells side by side under their key.
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StructArray};
-use datafusion::arrow::compute::cast;
-use datafusion::arrow::datatypes::DataType;
+use datafusion::arrow::array::{Array, AsArray, RecordBatch};
 
 use crate::error::Result;
+use crate::report::divergences::{Divergences, own_columns};
 use crate::report::numbers::count;
 use crate::report::palette::Palette;
 use crate::report::table::{Align, Cell, Table};
 use crate::report::text::{Layout, divergences};
-use crate::report::value::{Values, cut, cut_pair, escape, pair, quote};
+use crate::report::value::{Values, cut, cut_pair, escape};
 use crate::run::report::RuleReport;
-use crate::side::{BySide, Side};
+use crate::side::Side;
 
 /// The sample under its heading; nothing where there is none.
 pub fn sample(rule: &RuleReport, layout: Layout) -> String {
@@ -31,103 +30,6 @@ pub fn sample(rule: &RuleReport, layout: Layout) -> String {
         _ => "the divergences".into(),
     };
     format!("  {}\n{}", layout.palette.faint(&heading), body.1)
-}
-
-/// The divergence table of a `match` or `totals` rule, by role of its columns.
-struct Divergences<'a> {
-    kind: ArrayRef,
-    side: ArrayRef,
-    key: Vec<(&'a str, Values<'a>)>,
-    /// Each compared column, with its cells on both sides.
-    compared: Vec<(&'a str, BySide<Values<'a>>)>,
-    changed: ArrayRef,
-    unreadable: Option<&'a ArrayRef>,
-}
-
-impl<'a> Divergences<'a> {
-    fn new(batch: &'a RecordBatch) -> Result<Self> {
-        let schema = batch.schema_ref();
-        let place = |name: &str| schema.index_of(name);
-        let (side, changed) = (place("side")?, place("changed_columns")?);
-        let values = |i: usize| Values::new(batch.column(i));
-        let mut key = Vec::new();
-        for i in side + 1..changed {
-            key.push((schema.field(i).name().as_str(), values(i)?));
-        }
-        let mut compared = Vec::new();
-        for i in changed + 1..schema.fields().len() {
-            let Some(name) = schema.field(i).name().strip_prefix("source_") else { continue };
-            let twin = schema.index_of(&format!("target_{name}"));
-            if let Some(twin) = twin.ok().filter(|twin| *twin > changed) {
-                compared.push((name, BySide::new(values(i)?, values(twin)?)));
-            }
-        }
-        Ok(Self {
-            kind: cast(batch.column(place("kind")?), &DataType::Utf8)?,
-            side: cast(batch.column(side), &DataType::Utf8)?,
-            key,
-            compared,
-            changed: batch.column(changed).clone(),
-            unreadable: batch.column_by_name("unreadable"),
-        })
-    }
-
-    fn changed(&self, row: usize) -> Result<Vec<String>> {
-        if self.changed.is_null(row) {
-            return Ok(Vec::new());
-        }
-        let Some(list) = self.changed.as_list_opt::<i32>() else { return Ok(Vec::new()) };
-        let names = cast(&list.value(row), &DataType::Utf8)?;
-        Ok(names.as_string::<i32>().iter().flatten().map(str::to_string).collect())
-    }
-
-    /// The text of a cell that could not be read as its type.
-    fn unreadable(&self, row: usize, side: Side, column: &str) -> Result<Option<String>> {
-        let Some(list) = self.unreadable.and_then(|array| array.as_list_opt::<i32>()) else { return Ok(None) };
-        if list.is_null(row) {
-            return Ok(None);
-        }
-        let cells = list.value(row);
-        let Some(cells) = cells.as_any().downcast_ref::<StructArray>() else { return Ok(None) };
-        let field = |name: &str| -> Result<Option<ArrayRef>> {
-            Ok(cells.column_by_name(name).map(|array| cast(array, &DataType::Utf8)).transpose()?)
-        };
-        let (Some(sides), Some(names), Some(texts)) = (field("side")?, field("column")?, field("text")?) else {
-            return Ok(None);
-        };
-        let (sides, names, texts) = (sides.as_string::<i32>(), names.as_string::<i32>(), texts.as_string::<i32>());
-        Ok((0..cells.len())
-            .find(|&i| sides.value(i) == side.as_str() && names.value(i) == column)
-            .map(|i| format!("unreadable {}", quote(texts.value(i)))))
-    }
-
-    fn key(&self, row: usize) -> String {
-        let parts: Vec<String> =
-            self.key.iter().map(|(name, values)| format!("{} {}", escape(name), values.literal(row))).collect();
-        parts.join(", ")
-    }
-
-    /// Both cells of a mismatch.
-    fn cells(&self, row: usize, name: &str, values: &BySide<Values<'_>>) -> Result<(String, String)> {
-        let (source, target) = pair(&values.source, &values.target, row);
-        Ok((
-            self.unreadable(row, Side::Source, name)?.unwrap_or(source),
-            self.unreadable(row, Side::Target, name)?.unwrap_or(target),
-        ))
-    }
-
-    /// The values of a row that stands on one side, but for those that its key already shows.
-    fn row_of(&self, row: usize, side: Side) -> Result<String> {
-        let mut parts = Vec::new();
-        for (name, values) in self.compared.iter().filter(|(name, _)| !self.key.iter().any(|(key, _)| key == name)) {
-            let text = match self.unreadable(row, side, name)? {
-                Some(text) => text,
-                None => values.get(side).literal(row),
-            };
-            parts.push(format!("{} {text}", escape(name)));
-        }
-        Ok(parts.join(", "))
-    }
 }
 
 fn rows(batch: &RecordBatch, layout: Layout) -> Result<(usize, String)> {
@@ -201,11 +103,7 @@ fn head(text: &str, width: usize) -> String {
 
 /// The rows of a `sql` rule, as a table of the rule's own columns.
 fn violations(batch: &RecordBatch, layout: Layout) -> Result<(usize, String)> {
-    const OURS: [&str; 4] = ["run_id", "divergence_id", "kind", "side"];
-    let schema = batch.schema_ref();
-    // Only the leading columns are ours: a rule may well return a column named `side`.
-    let ours = schema.fields().iter().zip(OURS).take_while(|(field, name)| field.name() == name).count();
-    Ok((batch.num_rows(), grid(batch, ours, layout)?))
+    Ok((batch.num_rows(), grid(batch, own_columns(batch), layout)?))
 }
 
 fn grid(batch: &RecordBatch, first: usize, layout: Layout) -> Result<String> {

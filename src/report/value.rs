@@ -31,6 +31,10 @@ impl<'a> Values<'a> {
         Ok(Self { formatter, nulls: array.logical_nulls(), data_type: array.data_type() })
     }
 
+    pub fn data_type(&self) -> &'a DataType {
+        self.data_type
+    }
+
     pub fn is_null(&self, row: usize) -> bool {
         self.nulls.as_ref().is_some_and(|nulls| nulls.is_null(row)) || self.data_type == &DataType::Null
     }

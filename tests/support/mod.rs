@@ -1,10 +1,11 @@
-//! What the tests share: the built binary, real servers (S3, PostgreSQL, MariaDB) and a proxy that makes their networks bad,
+//! What the tests share: the built binary, a browser, real servers (S3, PostgreSQL, MariaDB) and a proxy that makes their networks bad,
 //! Python's readers, and tables written from literal text.
 //!
 //! Nothing here skips: what is missing fails the test and says how to get it.
 
 #![allow(dead_code, reason = "a kit: a helper stays while no test happens to need it")]
 
+pub mod browser;
 pub mod daemon;
 pub mod data;
 pub mod mariadb;

@@ -2,6 +2,7 @@
 
 pub mod compare;
 pub mod history;
+pub mod report;
 pub mod status;
 
 use std::path::PathBuf;
@@ -14,13 +15,20 @@ use crate::cli::{print, runtime};
 use crate::error::{Error, ErrorKind, Result};
 use crate::history::Past;
 use crate::project::Project;
-use crate::report;
+use crate::run::RunOptions;
 
 #[derive(Debug, clap::Args)]
 pub struct PastArgs {
     /// What stdout gets: text for people, or one JSON document
     #[arg(long, value_enum, default_value_t = Format::Text, help_heading = "Output")]
     pub format: Format,
+    #[command(flatten)]
+    place: PlaceArgs,
+}
+
+/// Which output.
+#[derive(Debug, clap::Args)]
+pub struct PlaceArgs {
     /// Where the results are [default: the project's `output`]
     #[arg(long, value_name = "DIR|URL", value_hint = ValueHint::DirPath, help_heading = "Project")]
     out: Option<String>,
@@ -31,11 +39,34 @@ pub struct PastArgs {
     engine: EngineArgs,
 }
 
-impl PastArgs {
+impl PlaceArgs {
     /// The project where there is one; with `--out`, none is needed.
     pub fn project(&self) -> Result<Option<Project>> {
         let args = ProjectArgs { project: self.project.clone(), param: Vec::new() };
         if self.out.is_some() { args.load_if_any() } else { args.load().map(Some) }
+    }
+
+    /// Asks the past of the output.
+    pub fn ask<T>(
+        &self,
+        project: Option<&Project>,
+        ask: impl AsyncFnOnce(&Past, &RunOptions) -> Result<T>,
+    ) -> Result<T> {
+        if self.out.as_deref() == Some("") {
+            return Err(Error::new(ErrorKind::Usage, "--out is empty").hint("name a folder or a URL"));
+        }
+        let nowhere = || Error::new(ErrorKind::Usage, "there is no output to look at").hint("name one with --out");
+        let output = self.out.as_deref().or(project.map(|project| project.output.as_str())).ok_or_else(nowhere)?;
+        let options = self.engine.options();
+        runtime::block_on(self.engine.threads, &options.databases, async {
+            ask(&Past::open(output, &options.limits).await?, &options).await
+        })
+    }
+}
+
+impl PastArgs {
+    pub fn project(&self) -> Result<Option<Project>> {
+        self.place.project()
     }
 
     /// Asks the past of the output, and tells the answer: `text` for people.
@@ -45,17 +76,9 @@ impl PastArgs {
         ask: impl AsyncFnOnce(&Past) -> Result<T>,
         text: impl FnOnce(&T) -> String,
     ) -> Result<T> {
-        if self.out.as_deref() == Some("") {
-            return Err(Error::new(ErrorKind::Usage, "--out is empty").hint("name a folder or a URL"));
-        }
-        let nowhere = || Error::new(ErrorKind::Usage, "there is no output to look at").hint("name one with --out");
-        let output = self.out.as_deref().or(project.map(|project| project.output.as_str())).ok_or_else(nowhere)?;
-        let options = self.engine.options();
-        let told = runtime::block_on(self.engine.threads, &options.databases, async {
-            ask(&Past::open(output, &options.limits).await?).await
-        })?;
+        let told = self.place.ask(project, async |past, _| ask(past).await)?;
         print::out(&match self.format {
-            Format::Json => report::json(&told)?,
+            Format::Json => crate::report::json(&told)?,
             Format::Text => text(&told),
         })?;
         Ok(told)

@@ -1,0 +1,56 @@
+//! The page as Markdown, for a pull request or a chat. All that is not ours stands in code, where no mark, tag, link or `@name` counts.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use minijinja::value::Serde;
+use minijinja::{AutoEscape, context};
+
+use crate::error::Result;
+use crate::history::Dossier;
+use crate::report::page::view::Page;
+use crate::report::page::{MARK, Statement, environment, failed};
+
+pub fn markdown(dossier: &Dossier, statements: &BTreeMap<String, Statement>, now: DateTime<Utc>) -> Result<String> {
+    let page = Page::of(dossier, statements, now)?;
+    let mut environment = environment(AutoEscape::None)?;
+    environment.add_filter("code", |text: &str| code(text));
+    environment.add_template("report.md", include_str!("templates/report.md")).map_err(failed)?;
+    let template = environment.get_template("report.md").map_err(failed)?;
+    let page = minijinja::Value::from(Serde(page));
+    template.render(context! { page, mark => MARK }).map_err(failed)
+}
+
+/// A text as code, in a table too: in back quotes, or where it has marks that would end it there, with each of its marks as an entity.
+fn code(text: &str) -> String {
+    if text.is_empty() {
+        return String::new();
+    }
+    let text = text.replace(['\n', '\r'], " ");
+    if !text.contains(['`', '|']) && !text.starts_with(' ') && !text.ends_with(' ') {
+        return format!("`{text}`");
+    }
+    let entity = |c: char| match c.is_ascii_punctuation() {
+        true => format!("&#{};", u32::from(c)),
+        false => c.to_string(),
+    };
+    format!("<code>{}</code>", text.chars().map(entity).collect::<String>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[rstest::rstest]
+    #[case("amount", "`amount`")]
+    #[case("", "")]
+    #[case("a|b", "<code>a&#124;b</code>")]
+    #[case("a\\|b", "<code>a&#92;&#124;b</code>")]
+    #[case("``x", "<code>&#96;&#96;x</code>")]
+    #[case("<b>@you [x](y)", "`<b>@you [x](y)`")]
+    #[case("</code>|@you", "<code>&#60;&#47;code&#62;&#124;&#64;you</code>")]
+    #[case("a\nb", "`a b`")]
+    fn code_is_nothing_else(#[case] text: &str, #[case] expected: &str) {
+        assert_eq!(code(text), expected);
+    }
+}
