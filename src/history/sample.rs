@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use datafusion::arrow::array::AsArray;
+use datafusion::arrow::array::{Array, AsArray};
 use datafusion::arrow::compute::{cast, concat_batches};
 use datafusion::arrow::datatypes::DataType;
 use datafusion::arrow::record_batch::RecordBatch;
@@ -56,12 +56,14 @@ impl Past {
             return Ok(nothing);
         };
         let schema = table.schema();
-        let (mut batches, mut bytes) = (Vec::new(), 0);
-        for (kind, share) in shares(run, limit) {
+        let shares = shares(run, limit);
+        let mut batches = Vec::new();
+        for (kind, share) in &shares {
+            let mut room = BYTES / shares.len();
             let some = ctx.read_table(table.clone())?.filter(col("kind").eq(lit(kind.as_str())))?;
-            let mut stream = some.limit(0, Some(share))?.execute_stream().await?;
-            while let Some(batch) = stream.next().await.transpose()?.filter(|_| bytes < BYTES) {
-                bytes += batch.get_array_memory_size();
+            let mut stream = some.limit(0, Some(*share))?.execute_stream().await?;
+            while let Some(batch) = stream.next().await.transpose()?.filter(|_| room > 0) {
+                room = room.saturating_sub(bytes_of(&batch)?);
                 batches.push(batch);
             }
         }
@@ -86,6 +88,12 @@ impl Past {
         }
         Ok(found)
     }
+}
+
+/// What the rows themselves take: arrays may have room for more.
+fn bytes_of(batch: &RecordBatch) -> Result<usize> {
+    let columns = batch.columns().iter();
+    Ok(columns.map(|column| column.to_data().get_slice_memory_size()).sum::<std::result::Result<usize, _>>()?)
 }
 
 /// How many of each kind are shown: as evenly as there are any.

@@ -39,7 +39,12 @@ impl Browser {
         let mut child = Command::new("sh")
             .args(["-c", "exec \"$0\" \"$@\" 3<&0 4>&1 </dev/null >/dev/null 2>&1", program])
             .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--remote-debugging-pipe"])
-            .args(["--no-first-run", "--disable-background-networking", "--disable-component-update", "--no-proxy-server"])
+            .args([
+                "--no-first-run",
+                "--disable-background-networking",
+                "--disable-component-update",
+                "--no-proxy-server",
+            ])
             .arg(format!("--user-data-dir={}", profile.path().display()))
             .env("HOME", profile.path())
             .stdin(Stdio::piped())
@@ -126,7 +131,10 @@ impl Browser {
 
     pub fn dark(&mut self, dark: bool) {
         let value = if dark { "dark" } else { "light" };
-        self.call("Emulation.setEmulatedMedia", json!({"features": [{"name": "prefers-color-scheme", "value": value}]}));
+        self.call(
+            "Emulation.setEmulatedMedia",
+            json!({"features": [{"name": "prefers-color-scheme", "value": value}]}),
+        );
     }
 
     /// The page as it is printed, in base64.
@@ -168,7 +176,10 @@ impl Browser {
             "Network.requestWillBeSent" => {
                 self.requests.push(parameters["request"]["url"].as_str().unwrap().to_string());
             }
-            "Log.entryAdded" | "Runtime.exceptionThrown" | "Page.javascriptDialogOpening" | "Runtime.consoleAPICalled" => {
+            "Log.entryAdded"
+            | "Runtime.exceptionThrown"
+            | "Page.javascriptDialogOpening"
+            | "Runtime.consoleAPICalled" => {
                 self.complaints.push(message.to_string());
             }
             _ => {}
@@ -180,7 +191,8 @@ impl Drop for Browser {
     fn drop(&mut self) {
         // In order, with all of its processes; else by force.
         self.session = None;
-        let closed = self.input.write_all(b"{\"id\":0,\"method\":\"Browser.close\"}\0").and_then(|()| self.input.flush());
+        let closed =
+            self.input.write_all(b"{\"id\":0,\"method\":\"Browser.close\"}\0").and_then(|()| self.input.flush());
         let deadline = Instant::now() + Duration::from_secs(20);
         while closed.is_ok() && Instant::now() < deadline {
             if matches!(self.child.try_wait(), Ok(Some(_)) | Err(_)) {

@@ -80,6 +80,55 @@ mod tests {
         assert_eq!(source("alert(1)"), "sha256-bhHHL3z2vDgxUt0W3dWQOrprscmda2Y5pLsLg4GF+pI=");
     }
 
+    /// The colours of the style, by name: of the light scheme, then of the dark one.
+    fn palettes() -> [BTreeMap<String, [f64; 3]>; 2] {
+        let mut light = BTreeMap::new();
+        let (before, after) = STYLE.split_once("@media (prefers-color-scheme: dark)").unwrap();
+        let colours = |text: &str, into: &mut BTreeMap<String, [f64; 3]>| {
+            for part in text.split("--").skip(1) {
+                let Some((name, value)) = part.split_once(": #") else { continue };
+                let byte = |at: usize| f64::from(u8::from_str_radix(&value[at..at + 2], 16).unwrap()) / 255.0;
+                into.insert(name.to_string(), [byte(0), byte(2), byte(4)]);
+            }
+        };
+        colours(before, &mut light);
+        let mut dark = light.clone();
+        colours(after.split("\n}").next().unwrap(), &mut dark);
+        [light, dark]
+    }
+
+    /// WCAG 2.2, "contrast ratio".
+    fn contrast(a: [f64; 3], b: [f64; 3]) -> f64 {
+        let linear = |c: f64| if c <= 0.040_45 { c / 12.92 } else { ((c + 0.055) / 1.055).powf(2.4) };
+        let luminance = |[r, g, b]: [f64; 3]| 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);
+        let (a, b) = (luminance(a), luminance(b));
+        (a.max(b) + 0.05) / (a.min(b) + 0.05)
+    }
+
+    #[test]
+    fn everything_stands_out_from_its_ground_in_both_schemes() {
+        assert!((contrast([0.0; 3], [1.0; 3]) - 21.0).abs() < 1e-9);
+        let texts = ["ink", "faint", "link", "diverged", "inconclusive", "reconciled", "none"];
+        let graphics = ["new", "reopened", "persisting", "resolved", "bar", "focus"];
+        let mut pairs: Vec<(&str, &str, f64)> = Vec::new();
+        for ground in ["ground", "raised"] {
+            pairs.extend(texts.map(|text| (text, ground, 4.5)));
+            pairs.extend(graphics.map(|graphic| (graphic, ground, 3.0)));
+        }
+        pairs.extend([("mark-ink", "source-mark", 4.5), ("mark-ink", "target-mark", 4.5)]);
+        pairs.extend([("diverged", "diverged-ground", 4.5), ("inconclusive", "inconclusive-ground", 4.5)]);
+        pairs.extend([("reconciled", "reconciled-ground", 4.5), ("none", "none-ground", 4.5)]);
+        for (scheme, palette) in ["light", "dark"].iter().zip(palettes()) {
+            assert!(palette.len() > 20, "{palette:?}");
+            for (front, ground, wanted) in &pairs {
+                let ratio = contrast(palette[*front], palette[*ground]);
+                assert!(ratio >= *wanted, "{front} on {ground}, {scheme}: {ratio:.2}");
+            }
+        }
+        let [light, dark] = palettes();
+        assert_ne!(light["ground"], dark["ground"]);
+    }
+
     /// Nothing of it may end the element that it stands in.
     #[test]
     fn style_and_script_stay_where_they_are() {

@@ -43,12 +43,12 @@ pub fn lede(dossier: &Dossier, now: DateTime<Utc>) -> String {
             format!("{} {} open{since}.", counted(n, "divergence"), if n == 1 { then } else { are })
         }
     });
-    for (wanted, word) in
-        [(Outcome::Diverged, "DIVERGED"), (Outcome::Inconclusive, "INCONCLUSIVE"), (Outcome::Reconciled, "reconciled")]
-    {
+    // The headline tells of the worst.
+    let worst = dossier.rules.iter().map(outcome).max();
+    for wanted in [Outcome::Inconclusive, Outcome::Reconciled].into_iter().filter(|wanted| Some(*wanted) != worst) {
         let n = dossier.rules.iter().filter(|rule| outcome(rule) == wanted).count() as u64;
-        if n > 0 && dossier.rules.len() > 1 {
-            parts.push(format!("{} {word}.", counted(n, "rule")));
+        if n > 0 {
+            parts.push(format!("{} {}.", counted(n, "rule"), Palette::word(wanted)));
         }
     }
     if dossier.rules.iter().any(|rule| rule.record.stopped_by.is_some()) {
