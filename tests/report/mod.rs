@@ -98,7 +98,7 @@ fn a_run_of_the_past_is_shown_as_things_were_then() {
     // As much of the id as no other run has is enough.
     let [a, b] = [0, 1].map(|at| &runs[at]);
     let common = a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count();
-    assert_eq!(markdown(&tieout, &[&b[..common + 1]]).lines().nth(3), second.lines().nth(3));
+    assert!(markdown(&tieout, &[&b[..common + 1]]).contains(&format!("run_id = '{}'", runs[1])));
 }
 
 #[test]

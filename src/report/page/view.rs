@@ -182,8 +182,8 @@ fn facts(dossier: &Dossier, now: DateTime<Utc>) -> Vec<Fact> {
         Subject::Run(id) => format!("the run {}, as things were when it had ended", escape(id)),
     };
     let mut facts = vec![fact("shown", what)];
-    facts.push(code("output", escape(&dossier.location)));
     facts.push(fact("made", format!("{} by tieout {}", moment(now), env!("CARGO_PKG_VERSION"))));
+    facts.push(code("output", escape(&dossier.location)));
     match dossier.head.number {
         0 => facts.push(fact("ledger", "there is none".into())),
         n => facts.push(code("ledger", format!("{n}:{}", dossier.head.hash))),
