@@ -2,6 +2,7 @@
 //! tells, to what people and programs read. Nothing here prints.
 
 mod calendar;
+mod causes;
 mod columns;
 mod explain;
 mod json;
@@ -15,6 +16,7 @@ pub mod table;
 mod text;
 pub mod value;
 
+pub use causes::causes;
 pub use explain::{explanation, explanation_in_brief};
 pub use json::json;
 pub use palette::Palette;
