@@ -65,6 +65,7 @@ enum Command {
     Status(past::status::Args),
     History(past::history::Args),
     Compare(past::compare::Args),
+    Causes(past::causes::Args),
     Report(past::report::Args),
     Init(init::Args),
     Schema(schema::Args),
@@ -110,6 +111,7 @@ impl Command {
             Command::Status(args) => past::status::execute(&args),
             Command::History(args) => past::history::execute(&args),
             Command::Compare(args) => past::compare::execute(&args),
+            Command::Causes(args) => past::causes::execute(&args),
             Command::Report(args) => past::report::execute(&args),
             Command::Init(args) => init::execute(args),
             Command::Schema(_) => schema::execute(),
@@ -125,7 +127,8 @@ impl Command {
             Command::Ledger(args) => args.speaks_json(),
             Command::Status(past::status::Args { past })
             | Command::History(past::history::Args { past, .. })
-            | Command::Compare(past::compare::Args { past, .. }) => past.format == args::Format::Json,
+            | Command::Compare(past::compare::Args { past, .. })
+            | Command::Causes(past::causes::Args { past, .. }) => past.format == args::Format::Json,
             _ => false,
         }
     }

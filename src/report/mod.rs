@@ -2,6 +2,7 @@
 //! tells, to what people and programs read. Nothing here prints.
 
 mod calendar;
+mod causes;
 mod columns;
 mod divergences;
 mod explain;
@@ -17,9 +18,10 @@ pub mod table;
 mod text;
 pub mod value;
 
+pub use causes::causes;
 pub use explain::{explanation, explanation_in_brief};
 pub use json::json;
-pub use page::{Statement, html, is_report, markdown};
+pub use page::{Aside, Asides, Statement, html, is_report, markdown};
 pub use palette::Palette;
 pub use past::{comparison, history, status};
 pub use spark::Signs;

@@ -1,22 +1,24 @@
 //! `tieout report [RUN|RULE]`: what came out, as one HTML file or as Markdown.
 
-use std::collections::BTreeMap;
 use std::io::{ErrorKind as Io, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chrono::Utc;
 use clap::{ValueEnum, ValueHint};
+use tokio::time::{Instant, timeout_at};
 
+use crate::causes::{Question, causes};
 use crate::cli::past::PlaceArgs;
 use crate::cli::{End, print};
 use crate::error::{Error, ErrorKind, Result};
-use crate::history::{Dossier, Extent, Subject};
-use crate::project::model::Project;
+use crate::history::{Dossier, Extent, Past, RuleDossier, Subject};
+use crate::project::model::{Project, Rule};
 use crate::report::numbers::bytes;
 use crate::report::value::escape;
-use crate::report::{self, Statement};
+use crate::report::{self, Aside, Asides, Statement};
 use crate::run::{self, RunOptions};
+use crate::verdict::RowCounts;
 
 /// Write a report: what came out, over runs, with the divergences side by side
 #[derive(Debug, clap::Args)]
@@ -51,6 +53,8 @@ enum Format {
 
 /// Runs of a rule that are shown.
 const RUNS: usize = 60;
+/// Causes of a rule that are shown.
+const CAUSES: usize = 12;
 /// A dataset that takes longer to open leaves its rule's SQL out.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// As much of a file as tells whether it is a report.
@@ -91,17 +95,14 @@ pub fn execute(args: &Args) -> Result<End> {
         Format::Markdown => 10,
     };
     let extent = Extent { runs: RUNS, divergences: args.limit.unwrap_or(shown) };
-    let (dossier, statements) = args.place.ask(project.as_ref(), async |past, options| {
+    let (dossier, asides) = args.place.ask(project.as_ref(), async |past, options| {
         let dossier = past.dossier(args.about.as_deref(), project.as_ref(), extent).await?;
-        let statements = match (&project, format) {
-            (Some(project), Format::Html) => statements(project, &dossier, options).await,
-            _ => BTreeMap::new(),
-        };
-        Ok((dossier, statements))
+        let asides = asides(past, project.as_ref().filter(|_| format == Format::Html), &dossier, options).await;
+        Ok((dossier, asides))
     })?;
     let text = match format {
-        Format::Html => report::html(&dossier, &statements, Utc::now())?,
-        Format::Markdown => report::markdown(&dossier, &statements, Utc::now())?,
+        Format::Html => report::html(&dossier, &asides, Utc::now())?,
+        Format::Markdown => report::markdown(&dossier, &asides, Utc::now())?,
     };
     match args.file(&dossier.subject) {
         None => print::out(&text)?,
@@ -114,27 +115,39 @@ pub fn execute(args: &Args) -> Result<End> {
     Ok(End::Done)
 }
 
-/// The SQL of each rule as the project has it now, as far as its datasets can be opened.
-async fn statements(project: &Project, dossier: &Dossier, options: &RunOptions) -> BTreeMap<String, Statement> {
-    let deadline = tokio::time::Instant::now() + PATIENCE;
-    let mut all = BTreeMap::new();
-    for record in dossier.rules.iter().map(|rule| &rule.record) {
-        let Some(rule) = project.rules.iter().find(|rule| rule.name == record.rule) else { continue };
-        let compiled = tokio::time::timeout_at(deadline, run::compile(project, &rule.name, false, options)).await;
-        let later = format!("`tieout compile {}` prints it", rule.name);
-        let mut statement = match compiled {
-            Ok(Ok(sql)) => Statement { sql: Some(sql), note: None },
-            Ok(Err(error)) => {
-                Statement { sql: None, note: Some(format!("It could not be compiled now: {error}. {later}.")) }
-            }
-            Err(_) => Statement { sql: None, note: Some(format!("Its datasets took long to open; {later}.")) },
-        };
-        if rule.version != record.rule_version && statement.sql.is_some() {
-            statement.note = Some("The rule was changed after this run: this is what it is now.".into());
+/// What explains the divergences of each rule; and its SQL, where there is a project to take it from.
+async fn asides(past: &Past, project: Option<&Project>, dossier: &Dossier, options: &RunOptions) -> Asides {
+    let deadline = Instant::now() + PATIENCE;
+    let mut all = Asides::new();
+    for RuleDossier { record, .. } in &dossier.rules {
+        let rule = project.iter().flat_map(|project| &project.rules).find(|rule| rule.name == record.rule);
+        let mut aside = Aside::default();
+        if let Some((project, rule)) = project.zip(rule) {
+            let compiled = timeout_at(deadline, run::compile(project, &rule.name, false, options)).await;
+            aside.statement = statement(compiled.ok(), rule, &record.rule_version);
         }
-        all.insert(record.rule.clone(), statement);
+        let diverged = RowCounts::from(record.rows).divergences() > 0;
+        if diverged && record.kind != "sql" {
+            let question = Question { rule: &record.rule, run: Some(&record.run_id), limit: CAUSES, known: &[] };
+            // The verdict stands without what explains it.
+            aside.causes = Some(causes(past, question).await.map_err(|error| error.to_string()));
+        }
+        all.insert(record.rule.clone(), aside);
     }
     all
+}
+
+/// A rule's SQL as the project has it now, if its datasets could be opened in time.
+fn statement(compiled: Option<Result<String>>, rule: &Rule, version: &str) -> Statement {
+    let later = format!("`tieout compile {}` prints it", rule.name);
+    let changed = "The rule was changed after this run: this is what it is now.";
+    match compiled {
+        Some(Ok(sql)) => Statement { sql: Some(sql), note: (rule.version != version).then(|| changed.into()) },
+        Some(Err(error)) => {
+            Statement { sql: None, note: Some(format!("It could not be compiled now: {error}. {later}.")) }
+        }
+        None => Statement { sql: None, note: Some(format!("Its datasets took long to open; {later}.")) },
+    }
 }
 
 /// A name as a part of a file's.

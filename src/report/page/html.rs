@@ -1,7 +1,5 @@
 //! The page as HTML: one file, with a policy under which only its own style and script are taken, and nothing is fetched.
 
-use std::collections::BTreeMap;
-
 use chrono::{DateTime, Utc};
 use minijinja::value::Serde;
 use minijinja::{AutoEscape, context};
@@ -10,21 +8,21 @@ use crate::error::Result;
 use crate::history::Dossier;
 use crate::ledger::sha256;
 use crate::report::page::view::Page;
-use crate::report::page::{MARK, Statement, environment, failed};
+use crate::report::page::{Asides, MARK, environment, failed};
 
 const STYLE: &str = include_str!("templates/style.css");
 const SCRIPT: &str = include_str!("templates/script.js");
-const TEMPLATES: [(&str, &str); 5] = [
+const TEMPLATES: [(&str, &str); 6] = [
     ("page.html", include_str!("templates/page.html")),
     ("rule.html", include_str!("templates/rule.html")),
+    ("causes.html", include_str!("templates/causes.html")),
     ("trend.html", include_str!("templates/trend.html")),
     ("divergences.html", include_str!("templates/divergences.html")),
     ("evidence.html", include_str!("templates/evidence.html")),
 ];
 
-/// `statements`: the SQL of rules, by name.
-pub fn html(dossier: &Dossier, statements: &BTreeMap<String, Statement>, now: DateTime<Utc>) -> Result<String> {
-    render(&Page::of(dossier, statements, now)?)
+pub fn html(dossier: &Dossier, asides: &Asides, now: DateTime<Utc>) -> Result<String> {
+    render(&Page::of(dossier, asides, now)?)
 }
 
 fn render(page: &Page) -> Result<String> {
@@ -66,6 +64,8 @@ fn base64(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     #[test]

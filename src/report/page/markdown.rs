@@ -1,7 +1,5 @@
 //! The page as Markdown, for a pull request or a chat. All that is not ours stands in code, where no mark, tag, link or `@name` counts.
 
-use std::collections::BTreeMap;
-
 use chrono::{DateTime, Utc};
 use minijinja::value::Serde;
 use minijinja::{AutoEscape, context};
@@ -9,10 +7,10 @@ use minijinja::{AutoEscape, context};
 use crate::error::Result;
 use crate::history::Dossier;
 use crate::report::page::view::Page;
-use crate::report::page::{MARK, Statement, environment, failed};
+use crate::report::page::{Asides, MARK, environment, failed};
 
-pub fn markdown(dossier: &Dossier, statements: &BTreeMap<String, Statement>, now: DateTime<Utc>) -> Result<String> {
-    let page = Page::of(dossier, statements, now)?;
+pub fn markdown(dossier: &Dossier, asides: &Asides, now: DateTime<Utc>) -> Result<String> {
+    let page = Page::of(dossier, asides, now)?;
     let mut environment = environment(AutoEscape::None)?;
     environment.add_filter("code", |text: &str| code(text));
     environment.add_template("report.md", include_str!("templates/report.md")).map_err(failed)?;

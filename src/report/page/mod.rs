@@ -3,6 +3,7 @@
 //! `view` makes texts and figures of it, which the templates lay out. Nothing of what they are given is markup: HTML is escaped by
 //! the template engine, and in Markdown all that is not ours stands in code.
 
+mod explained;
 mod html;
 mod markdown;
 mod marks;
@@ -11,9 +12,12 @@ mod trend;
 mod view;
 mod words;
 
+use std::collections::BTreeMap;
+
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{AutoEscape, Environment};
 
+use crate::causes::Causes;
 use crate::error::{Error, ErrorKind, Result};
 
 pub use html::html;
@@ -29,6 +33,17 @@ pub struct Statement {
     /// Why there is none, or what a reader should know of it; a sentence.
     pub note: Option<String>,
 }
+
+/// What is told of a rule besides its dossier.
+#[derive(Debug, Clone, Default)]
+pub struct Aside {
+    pub statement: Statement,
+    /// None where nothing diverged; or why they cannot be told.
+    pub causes: Option<std::result::Result<Causes, String>>,
+}
+
+/// By the rules' names.
+pub type Asides = BTreeMap<String, Aside>;
 
 /// Whether a file that begins like this is a report.
 pub fn is_report(beginning: &[u8]) -> bool {

@@ -188,7 +188,7 @@ fn mismatch(table: &Divergences<'_>, row: usize, changed: &[String]) -> Result<(
         lines.push(Line { column: Some(escape(name)), source: half(s, whole_source), target: half(t, whole_target) });
     }
     let more = named.len().saturating_sub(LINES) as u64;
-    let words = format!("{} more {}", counted(more, "column"), if more == 1 { "differs" } else { "differ" });
+    let words = format!("{} {}", counted(more, "more column"), if more == 1 { "differs" } else { "differ" });
     Ok((lines, (more > 0).then_some(words)))
 }
 

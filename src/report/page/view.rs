@@ -8,14 +8,15 @@ use crate::dataset::Input;
 use crate::error::Result;
 use crate::history::{Dossier, RuleDossier, RunLine, Subject};
 use crate::report::numbers::{age, bytes, count, counted, elapsed, rough, share};
+use crate::report::page::explained::Explained;
 use crate::report::page::rows::{Shown, shown};
 use crate::report::page::trend::{Trend, is_whole, trend};
-use crate::report::page::words;
+use crate::report::page::{Aside, Asides, words};
 use crate::report::palette::Palette;
 use crate::report::past::used_share;
+use crate::report::rule;
 use crate::report::spark::{Signs, spark};
 use crate::report::value::escape;
-use crate::report::{Statement, rule};
 use crate::side::Side;
 use crate::verdict::{Outcome, RowCounts};
 
@@ -80,6 +81,7 @@ pub struct Rule {
     pub columns: Vec<Column>,
     pub tolerated: bool,
     pub columns_more: Option<String>,
+    pub causes: Option<Explained>,
     pub schema: Vec<Fact2>,
     pub notes: Vec<String>,
     pub shown: Shown,
@@ -149,14 +151,10 @@ pub struct InputLine {
 }
 
 impl Page {
-    pub fn of(
-        dossier: &Dossier,
-        statements: &std::collections::BTreeMap<String, Statement>,
-        now: DateTime<Utc>,
-    ) -> Result<Self> {
+    pub fn of(dossier: &Dossier, asides: &Asides, now: DateTime<Utc>) -> Result<Self> {
         let rules = dossier.rules.iter().enumerate();
         let rules: Vec<Rule> =
-            rules.map(|(at, one)| rule_of(at, one, statements.get(&one.record.rule), now)).collect::<Result<_>>()?;
+            rules.map(|(at, one)| rule_of(at, one, asides.get(&one.record.rule), now)).collect::<Result<_>>()?;
         let worst = dossier.rules.iter().map(outcome).max();
         let verdict = worst.map_or(Verdict { word: "nothing ran", sign: "–", class: "none" }, verdict);
         let headline = words::headline(dossier);
@@ -217,7 +215,7 @@ fn verdict(outcome: Outcome) -> Verdict {
     Verdict { word: Palette::word(outcome), sign, class }
 }
 
-fn rule_of(at: usize, one: &RuleDossier, statement: Option<&Statement>, now: DateTime<Utc>) -> Result<Rule> {
+fn rule_of(at: usize, one: &RuleDossier, aside: Option<&Aside>, now: DateTime<Utc>) -> Result<Rule> {
     let record = &one.record;
     let rows: RowCounts = record.rows.into();
     let table = shown(&one.sample, &record.kind, now);
@@ -273,8 +271,9 @@ fn rule_of(at: usize, one: &RuleDossier, statement: Option<&Statement>, now: Dat
             .flat_map(|(side, inputs)| inputs.iter().take(INPUTS).map(|one| input(side, one)))
             .collect(),
         inputs_more: inputs.iter().filter_map(|(side, inputs)| more_inputs(side, inputs)).collect(),
-        sql: statement.and_then(|statement| statement.sql.clone()),
-        sql_note: statement.and_then(|statement| statement.note.as_deref()).map(escape),
+        sql: aside.and_then(|aside| aside.statement.sql.clone()),
+        sql_note: aside.and_then(|aside| aside.statement.note.as_deref()).map(escape),
+        causes: aside.and_then(|aside| aside.causes.as_ref()).map(|causes| Explained::of(causes, all)),
         ledger: one.mentions.iter().map(words::mention).collect(),
         versions: words::versions(record),
         shown,
@@ -342,7 +341,7 @@ fn kinds(rows: &RowCounts, schema_mismatch: u64) -> Vec<Kind> {
 }
 
 /// In percent of the longest; what is there is seen.
-fn bar(n: u64, most: u64) -> String {
+pub fn bar(n: u64, most: u64) -> String {
     match n {
         0 => "0".into(),
         n => format!("{:.1}", (n as f64 / most.max(1) as f64 * 100.0).max(1.0)),
