@@ -188,6 +188,41 @@ fn object_storage() {
 }
 
 #[test]
+fn history() {
+    let tieout = Tieout::in_example("history").env("PYTHON", venv("python"));
+    let told = Finished::of(tieout.program(&tieout.path("thirty.sh"), [""; 0]), None).exits(0).stdout;
+    assert!(told.starts_with("wrote tieout-report.html, "), "{told}");
+    let finished = tieout.run(["run", "--format", "json", "--out", "again"]).exits(1);
+    check("history", &finished, &tieout);
+    assert_eq!((column(&finished.rule("prices"), "price").0, column(&finished.rule("prices"), "name").0), (102, 50));
+
+    let told = tieout.run(["history", "prices", "--limit", "30", "--format", "json"]).exits(0).json();
+    let runs = told["runs"].as_array().unwrap();
+    let of = |day: usize, state: &str| runs[day - 1][state].as_u64().unwrap();
+    assert_eq!(runs.len(), 30);
+    // The release, its end, its return; and the names that are mended.
+    assert!(
+        of(7, "new") > 80 && of(14, "resolved") > 80 && of(21, "reopened") > 80 && of(27, "resolved") > 30,
+        "{told:#}"
+    );
+    assert!((2..30).all(|day| of(day, "resolved") > 0), "{told:#}");
+
+    let page = std::fs::read_to_string(tieout.path("tieout-report.html")).unwrap();
+    assert!(page.contains("2 of 3 rules DIVERGED") && page.contains("P-77-OLD"), "{page}");
+    // One of thirty runs shows what was known then.
+    let first = runs[6]["run_id"].as_str().unwrap();
+    let then = tieout.run(["report", first, "--format", "markdown"]).exits(0).stdout;
+    assert!(then.contains(" new |") && !then.contains("resolved"), "{then}");
+}
+
+/// The README shows it: it is there, and no load.
+#[test]
+fn the_picture_of_the_report_is_small() {
+    let picture = std::fs::read(root().join("examples/history/report.png")).unwrap();
+    assert!(picture.starts_with(b"\x89PNG") && picture.len() < 300_000, "{} bytes", picture.len());
+}
+
+#[test]
 fn notebook() {
     let tieout = Tieout::in_example("quickstart");
     // Two runs, so that the notebook must choose the later one.

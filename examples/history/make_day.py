@@ -58,9 +58,9 @@ def shop(day):
         late = random.Random(f"late {day}").uniform(0.001, 0.012)
         if chance.random() < late and row["sku"] in before:
             row = dict(before[row["sku"]])
-        # Day 7: a release adds the tax to one supplier's prices. It is mended on day 14, and comes back with the rollback of day 21.
+        # Day 7: a release drops the cents of one supplier's prices. It is mended on day 14, and comes back with the rollback of day 21.
         if row["supplier"] == "Casa Lume" and (7 <= day < 14 or day >= 21):
-            row["price"] = f"{float(row['price']) * 1.19:.2f}"
+            row["price"] = row["price"].split(".")[0] + ".00"
         # Day 17: names are cut at 24 characters in whatever is written anew. On day 27 it is mended, but not everywhere.
         if 17 <= day and (day < 27 or row["category"] in ("tools", "travel")) and row["updated"] > date(2026, 9, 17):
             row["name"] = row["name"][:24]

@@ -6,7 +6,7 @@ use super::pages;
 use crate::support::root;
 use crate::support::tieout::Tieout;
 
-const COMMANDS: [&str; 13] = [
+const COMMANDS: [&str; 14] = [
     "diff",
     "run",
     "check",
@@ -15,6 +15,7 @@ const COMMANDS: [&str; 13] = [
     "status",
     "history",
     "compare",
+    "report",
     "init",
     "schema",
     "completions",

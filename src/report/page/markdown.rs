@@ -19,20 +19,26 @@ pub fn markdown(dossier: &Dossier, asides: &Asides, now: DateTime<Utc>) -> Resul
     template.render(context! { page, mark => MARK }).map_err(failed)
 }
 
-/// A text as code, in a table too: in back quotes, or where it has marks that would end it there, with each of its marks as an entity.
+/// A text as code, in a table too: between more back quotes than it has in a row; or where it has a bar, which would end a cell even
+/// there, with each of its marks as an entity.
 fn code(text: &str) -> String {
-    if text.is_empty() {
+    if text.trim().is_empty() {
         return String::new();
     }
     let text = text.replace(['\n', '\r'], " ");
-    if !text.contains(['`', '|']) && !text.starts_with(' ') && !text.ends_with(' ') {
-        return format!("`{text}`");
+    if text.contains('|') {
+        let entity = |c: char| match c.is_ascii_punctuation() {
+            true => format!("&#{};", u32::from(c)),
+            false => c.to_string(),
+        };
+        return format!("<code>{}</code>", text.chars().map(entity).collect::<String>());
     }
-    let entity = |c: char| match c.is_ascii_punctuation() {
-        true => format!("&#{};", u32::from(c)),
-        false => c.to_string(),
-    };
-    format!("<code>{}</code>", text.chars().map(entity).collect::<String>())
+    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+    let fence = "`".repeat(longest + 1);
+    // One blank at each end is taken off again.
+    let edge = |c: Option<char>| matches!(c, Some('`' | ' '));
+    let blank = if edge(text.chars().next()) || edge(text.chars().last()) { " " } else { "" };
+    format!("{fence}{blank}{text}{blank}{fence}")
 }
 
 #[cfg(test)]
@@ -44,7 +50,9 @@ mod tests {
     #[case("", "")]
     #[case("a|b", "<code>a&#124;b</code>")]
     #[case("a\\|b", "<code>a&#92;&#124;b</code>")]
-    #[case("``x", "<code>&#96;&#96;x</code>")]
+    #[case("``x", "``` ``x ```")]
+    #[case("`a` is b", "`` `a` is b ``")]
+    #[case(" a", "`  a `")]
     #[case("<b>@you [x](y)", "`<b>@you [x](y)`")]
     #[case("</code>|@you", "<code>&#60;&#47;code&#62;&#124;&#64;you</code>")]
     #[case("a\nb", "`a b`")]
