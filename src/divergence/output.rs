@@ -232,9 +232,10 @@ impl Output {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Leaves everything as it is, to another process.
-    pub fn let_go(mut self) {
+    /// Leaves the run to another process: what that one may have taken over stays.
+    pub async fn let_go(mut self) {
         self.committed = true;
+        self.remove_written(|rule| self.kept().rules.contains(rule)).await;
     }
 
     /// Takes back that this process goes on: the run has ended meanwhile.
@@ -288,12 +289,7 @@ impl Output {
     /// Removes what the run has written, as far as that is possible: without a record it is invisible all the same.
     pub async fn abandon(mut self) {
         self.committed = true;
-        let written = std::mem::take(&mut *self.written.lock().unwrap_or_else(PoisonError::into_inner));
-        for (_, path) in written.into_iter().filter(|(rule, _)| !self.stays(rule)) {
-            if let Err(error) = self.located.store.delete(&path).await {
-                tracing::debug!(%path, %error, "an unfinished table could not be removed");
-            }
-        }
+        self.remove_written(|rule| self.stays(rule)).await;
         if self.progress.resumable().is_none() {
             unfinished::remove(&self.located, &self.run_id).await;
             if self.marked && self.located.local.is_none() {
@@ -301,6 +297,16 @@ impl Output {
             }
         }
         self.remove_local();
+    }
+
+    /// Removes this process's tables, but for those of some rules.
+    async fn remove_written(&self, stays: impl Fn(&str) -> bool) {
+        let written = std::mem::take(&mut *self.written.lock().unwrap_or_else(PoisonError::into_inner));
+        for (_, path) in written.into_iter().filter(|(rule, _)| !stays(rule)) {
+            if let Err(error) = self.located.store.delete(&path).await {
+                tracing::debug!(%path, %error, "an unfinished table could not be removed");
+            }
+        }
     }
 
     /// Whether the rule's table is kept for a process that goes on with the run.

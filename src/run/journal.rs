@@ -88,6 +88,7 @@ impl Journal {
             // Its tables are another process's now.
             Err(failed) if failed.error.kind() == ErrorKind::Changed => {
                 output.unstage(&record).await;
+                output.let_go().await;
                 Err(failed.error)
             }
             Err(failed) => {

@@ -160,7 +160,7 @@ pub async fn run(project: &Project, rules: &[String], options: &RunOptions) -> R
         (Ok(()), None) => Ok(()),
         (Err(error), Some(output)) if begun.check_alone(&output).await.is_err() => {
             options.journal.let_go();
-            output.let_go();
+            output.let_go().await;
             Err(error)
         }
         (Err(error), Some(output)) => {
