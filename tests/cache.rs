@@ -117,6 +117,13 @@ fn files_that_come_change_and_go() {
     fs::write(&path, "id,v\n900,1\n901,2\n").unwrap();
     aged(&path, 1);
     assert_eq!(agrees(&tieout, &[])[0]["rows"]["value_mismatch"], 1);
+    // Rewritten in place, with the time that it had.
+    let before = fs::metadata(&path).unwrap().modified().unwrap();
+    fs::write(&path, "id,v\n900,1\n901,4\n").unwrap();
+    File::options().write(true).open(&path).unwrap().set_modified(before).unwrap();
+    assert_eq!(agrees(&tieout, &[])[0]["rows"]["value_mismatch"], 2);
+    fs::write(&path, "id,v\n900,1\n901,2\n").unwrap();
+    aged(&path, 1);
     fs::remove_file(tieout.path("s/1.csv")).unwrap();
     assert_eq!(agrees(&tieout, &[])[0]["rows"]["missing_in_source"], 50);
     // A key that now stands in two files, one of them remembered.

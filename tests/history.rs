@@ -1,6 +1,6 @@
 //! What became of each divergence, from run to run: `history.<rule>`, and the commands that tell of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use crate::support::data;
@@ -100,7 +100,7 @@ fn every_state_occurs() {
     7,missing_in_target,new,1,false
     ");
     // All else is as it was last seen, and in the order of the table.
-    let query = "SELECT * EXCEPT (divergence_id, first_seen, last_seen) FROM history.r WHERE id IN (3, 7) ORDER BY id";
+    let query = "SELECT * EXCEPT (divergence_id, first_seen, last_seen, open_since) FROM history.r WHERE id IN (3, 7) ORDER BY id";
     assert_eq!(
         sql(&tieout, query),
         format!(
@@ -146,7 +146,25 @@ fn random_histories_agree_with_an_oracle() {
             let target: Vec<(i64, i64)> = source.iter().filter_map(target).collect();
             write(&tieout, "r", KEY, &source, &target);
             let limit: &[&str] = if partial { &["--max-divergences", "1"] } else { &[] };
+            // A run that began before another one, and ended after it.
+            let late = (seed == 1 && n == 5).then(|| tieout.path(&format!("out/runs/{}.parquet", runs[4].0)));
+            let aside = tieout.path("aside");
+            late.iter().for_each(|record| std::fs::rename(record, &aside).unwrap());
             runs.push((run(&tieout, limit, 1), !partial));
+            late.iter().for_each(|record| std::fs::rename(&aside, record).unwrap());
+            // Versions before did not tell what is open.
+            if seed == 2 && n == 4 {
+                runs.iter().for_each(|(run, _)| forget_standing(&tieout, run));
+            }
+            if seed == 3 && n == 4 {
+                forget_standing(&tieout, &runs[4].0);
+            }
+            let expected = open_by_oracle(&tieout, &runs);
+            assert_eq!(open_by_status(&tieout), expected, "seed {seed}, run {n}");
+            let query = "SELECT count(*) AS n, min(open_since) AS since FROM history.r WHERE state <> 'resolved'";
+            let told = sql(&tieout, query);
+            let (count, since) = told.lines().nth(1).unwrap().split_once(',').unwrap();
+            assert_eq!((count.parse().unwrap(), moment(since)), expected, "seed {seed}, run {n}, in SQL");
         }
         let query = "SELECT h.divergence_id, h.kind, state, runs_seen, values_changed, f.run_id AS f, l.run_id AS l, h.run_id \
                      FROM history.r h JOIN runs f ON f.started_at = first_seen JOIN runs l ON l.started_at = last_seen \
@@ -159,6 +177,51 @@ fn random_histories_agree_with_an_oracle() {
         }
         assert_eq!(told, expected, "seed {seed}");
     }
+}
+
+/// As the record of a version was that did not tell what is open.
+fn forget_standing(tieout: &Tieout, run: &str) {
+    use datafusion::arrow::array::{RecordBatch, new_null_array};
+    let path = tieout.path(&format!("out/runs/{run}.parquet"));
+    let batch = data::read_parquet(&path);
+    let schema = batch.schema();
+    let columns = schema.fields().iter().zip(batch.columns()).map(|(field, column)| match field.name().as_str() {
+        "open" | "open_since" | "earlier_runs" => new_null_array(field.data_type(), batch.num_rows()),
+        _ => column.clone(),
+    });
+    data::write_parquet(&path, &[RecordBatch::try_new(schema.clone(), columns.collect()).unwrap()]);
+    let _ = std::fs::remove_dir_all(tieout.path(&format!("out/open/rule=r/run={run}")));
+}
+
+fn open_by_status(tieout: &Tieout) -> (u64, String) {
+    let status = tieout.run(["status", "--format", "json"]).exits(1).json();
+    let rule = &status["rules"][0];
+    (rule["open"].as_u64().unwrap(), moment(rule["oldest"].as_str().unwrap_or_default()))
+}
+
+/// To the millisecond, which ids of runs tell as well.
+fn moment(text: &str) -> String {
+    text.replace('T', " ").chars().take(23).collect()
+}
+
+/// How many are open, and since when the oldest is: from the tables, run by run.
+fn open_by_oracle(tieout: &Tieout, runs: &[(String, bool)]) -> (u64, String) {
+    let mut open: BTreeMap<String, String> = BTreeMap::new();
+    for (run, whole) in runs {
+        let table = data::read_parquet(&tieout.path(&format!("out/divergences/rule=r/run={run}")));
+        let found: BTreeSet<String> = data::rows(&table, &["divergence_id"]).into_iter().collect();
+        open.retain(|id, _| !whole || found.contains(id));
+        for id in found {
+            open.entry(id).or_insert_with(|| run.clone());
+        }
+    }
+    let oldest = open.values().min().map(|run| {
+        let (seconds, nanos) = uuid::Uuid::parse_str(run).unwrap().get_timestamp().unwrap().to_unix();
+        chrono::DateTime::from_timestamp(seconds as i64, nanos)
+            .unwrap()
+            .to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
+    });
+    (open.len() as u64, moment(&oldest.unwrap_or_default()))
 }
 
 /// The same lines, from the tables of the runs.
@@ -321,7 +384,7 @@ fn the_history_of_a_rule() {
     reopened value_mismatch 1
     persisting value_mismatch 2
 
-    the oldest: value_mismatch ID, first seen WHEN, AGE ago
+    the oldest: value_mismatch ID, open since WHEN, AGE
     ");
     let json = told(&tieout, &["history", "r", "--limit", "2", "--format", "json"]).json();
     assert_eq!(json["earlier_runs"], 4);
@@ -333,7 +396,10 @@ fn the_history_of_a_rule() {
     assert_eq!(json["runs"][0]["stopped_by"], "max_divergences");
     let open: u64 = json["open"].as_array().unwrap().iter().map(|open| open["divergences"].as_u64().unwrap()).sum();
     assert_eq!(open, 4);
-    let oldest = sql(&tieout, "SELECT min(divergence_id) AS id FROM history.r WHERE id IN (1, 2)");
+    let oldest = sql(
+        &tieout,
+        "SELECT divergence_id AS id FROM history.r WHERE state <> 'resolved' ORDER BY open_since, id LIMIT 1",
+    );
     assert_eq!(json["oldest"]["divergence_id"], oldest.lines().nth(1).unwrap());
     // Without the project; and with everything gone again.
     told(&tieout, &["history", "r", "--out", "out"]);
@@ -490,4 +556,39 @@ fn exit_codes_of_the_status() {
     run(&tieout, &[], 0);
     let status = tieout.run(["status", "--format", "json"]).exits(0).json();
     assert_eq!(status["rules"][0]["open"], 1, "what a budget allows is open all the same");
+}
+
+/// A budget of age: what is open for longer than that is beyond it.
+#[test]
+fn an_age_in_the_budget() {
+    let tieout = Tieout::new();
+    let aged = "source: s, target: t, key: id, allow: {age: 2s, rows: 5}";
+    write(&tieout, "r", aged, &[(1, 0), (2, 0)], &[(1, 1), (2, 0)]);
+    tieout.file("queries/q.sql", "-- key: id\n-- allow: 2s\nSELECT id FROM t WHERE v > 0\n");
+    let first = tieout.run(["run", "--format", "json"]).exits(0);
+    let rule = first.rule("r");
+    assert_eq!((rule["outcome"].as_str(), &rule["allow"]["age_ms"]), (Some("reconciled"), &2000.into()));
+    assert_eq!(rule["allow"]["used_age_ms"], 0);
+    assert!(rule["notes"].to_string().contains("within the budget of 5 rows and an age of 2s"), "{rule}");
+    std::thread::sleep(std::time::Duration::from_millis(2100));
+    // Another one is new: only the first is too old.
+    write(&tieout, "r", aged, &[(1, 0), (2, 0)], &[(1, 1), (2, 1)]);
+    let second = tieout.run(["run", "--format", "json"]).exits(1);
+    for name in ["r", "q"] {
+        let rule = second.rule(name);
+        assert_eq!(rule["outcome"], "diverged");
+        let notes = rule["notes"].to_string();
+        assert!(notes.contains("1 divergence is open for longer than the budget's age"), "{notes}");
+        assert!(!notes.contains("within"), "{notes}");
+        assert!(rule["allow"]["used_age_ms"].as_u64().unwrap() > 2000);
+    }
+    let text = tieout.run(["run", "r"]).exits(1).stdout;
+    assert!(text.contains("2 rows (100 %) used of 5 rows; the oldest open for 2 s of 2s"), "{text}");
+    let status = tieout.run(["status", "--format", "json"]).exits(1).json();
+    assert!(status["rules"][0]["budget"]["used_age_ms"].as_u64().unwrap() > 2000);
+    // Resolved, it begins anew.
+    write(&tieout, "r", aged, &[(1, 0), (2, 0)], &[(1, 0), (2, 0)]);
+    run(&tieout, &[], 0);
+    write(&tieout, "r", aged, &[(1, 0), (2, 0)], &[(1, 1), (2, 0)]);
+    run(&tieout, &[], 0);
 }

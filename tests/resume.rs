@@ -216,7 +216,7 @@ fn what_changed_is_compared_anew_and_the_report_says_so() {
 
 #[test]
 fn what_comes_from_the_environment_is_a_part_of_the_run() {
-    let tieout = files(20_000).env("PART", "name 1%");
+    let tieout = files(200_000).env("PART", "name 1%");
     let yaml = fs::read_to_string(tieout.path("tieout.yaml")).unwrap();
     let yaml = yaml.replace("key: [id]}", "key: [id], where: \"name LIKE $part\"}");
     tieout.file("tieout.yaml", &yaml.replace("params: {", "params: {part: {text: \"${PART}\"}, "));

@@ -8,6 +8,7 @@ SELECT divergence_id, kind,
   END AS state,
   "{{ mark }}first_seen" AS first_seen,
   "{{ mark }}seen" AS last_seen,
+  CASE WHEN "{{ mark }}next_whole" IS NULL THEN "{{ mark }}open_since" END AS open_since,
   "{{ mark }}runs_seen" AS runs_seen,
   "{{ mark }}changed" AS values_changed
 {%- for column in columns %},

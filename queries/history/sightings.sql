@@ -17,17 +17,24 @@ digested AS (
   -- what is sorted for the windows below is a digest, not all values
   SELECT *, {% if values %}row_digest({{ values | join(", ") }}){% else %}0{% endif %} AS "{{ mark }}digest"
   FROM divergences
+),
+lived AS (
+  SELECT d.*,
+    r.n AS "{{ mark }}n",
+    r.started_at AS "{{ mark }}seen",
+    r.next_whole AS "{{ mark }}next_whole",
+    lag(r.n) OVER life AS "{{ mark }}previous",
+    lag(r.next_whole) OVER life AS "{{ mark }}whole_after_previous",
+    lead(r.n) OVER life AS "{{ mark }}next",
+    first_value(r.started_at) OVER life AS "{{ mark }}first_seen",
+    count(*) OVER life AS "{{ mark }}runs_seen",
+    coalesce(d."{{ mark }}digest" <> lag(d."{{ mark }}digest") OVER life, FALSE) AS "{{ mark }}changed"
+  FROM ordered r
+  JOIN digested d ON d.run_id = r.run_id
+  WINDOW life AS (PARTITION BY d.divergence_id ORDER BY r.n ROWS UNBOUNDED PRECEDING)
 )
-SELECT d.*,
-  r.n AS "{{ mark }}n",
-  r.started_at AS "{{ mark }}seen",
-  r.next_whole AS "{{ mark }}next_whole",
-  lag(r.n) OVER life AS "{{ mark }}previous",
-  lag(r.next_whole) OVER life AS "{{ mark }}whole_after_previous",
-  lead(r.n) OVER life AS "{{ mark }}next",
-  first_value(r.started_at) OVER life AS "{{ mark }}first_seen",
-  count(*) OVER life AS "{{ mark }}runs_seen",
-  coalesce(d."{{ mark }}digest" <> lag(d."{{ mark }}digest") OVER life, FALSE) AS "{{ mark }}changed"
-FROM ordered r
-JOIN digested d ON d.run_id = r.run_id
-WINDOW life AS (PARTITION BY d.divergence_id ORDER BY r.n ROWS UNBOUNDED PRECEDING)
+SELECT *,
+  -- it has been open since the last sighting that was new, or came after a whole run without it
+  max(CASE WHEN "{{ mark }}previous" IS NULL OR "{{ mark }}whole_after_previous" < "{{ mark }}n" THEN "{{ mark }}seen" END)
+    OVER (PARTITION BY divergence_id ORDER BY "{{ mark }}n" ROWS UNBOUNDED PRECEDING) AS "{{ mark }}open_since"
+FROM lived

@@ -182,7 +182,7 @@ async fn open_files(
     };
     let Files { path, compression, sorted_by } = files;
     let listing = listing::list(path, kind).await?;
-    let store = Arc::new(PinnedStore::new(listing, Arc::clone(progress)));
+    let store = Arc::new(PinnedStore::new(listing, Arc::clone(progress))?);
     let partitions = hive::partitions(store.objects())?;
     let read_twice = matches!(dataset.connector, Connector::Ndjson(..));
     if read_twice {

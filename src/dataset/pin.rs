@@ -52,10 +52,10 @@ impl fmt::Debug for PinnedStore {
 }
 
 impl PinnedStore {
-    pub(super) fn new(listing: Listing, progress: Arc<Progress>) -> Self {
+    pub(super) fn new(listing: Listing, progress: Arc<Progress>) -> Result<Self> {
         let Listing { objects, store } = listing;
         let by_path = objects.iter().enumerate().map(|(at, object)| (object.path(), at)).collect();
-        Self { url: next_url(), objects, by_path, store, progress, counting: AtomicBool::new(false) }
+        Ok(Self { url: next_url()?, objects, by_path, store, progress, counting: AtomicBool::new(false) })
     }
 
     /// Unique in the process, so that the pins of two datasets never mix.
@@ -190,11 +190,10 @@ impl PinnedStore {
     }
 }
 
-fn next_url() -> ObjectStoreUrl {
+fn next_url() -> Result<ObjectStoreUrl> {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     let n = NEXT.fetch_add(1, Relaxed);
-    // It is a scheme and a host, which is all that can be asked of such a URL.
-    ObjectStoreUrl::parse(format!("tieout://dataset-{n}/")).expect("a scheme and a host")
+    Ok(ObjectStoreUrl::parse(format!("tieout://dataset-{n}/"))?)
 }
 
 /// Weak ETags never match by the rules of HTTP: then the time is the condition. The answer is checked anyway.

@@ -17,7 +17,7 @@ use crate::error::Result;
 use crate::rule::sql::{Item, ident, literal, render};
 
 /// Columns of the view that no divergence table has.
-const OURS: [&str; 5] = ["state", "first_seen", "last_seen", "runs_seen", "values_changed"];
+const OURS: [&str; 6] = ["state", "first_seen", "last_seen", "open_since", "runs_seen", "values_changed"];
 
 /// The sightings of a rule's divergences, as a view that others are made of.
 pub struct Lives {

@@ -6,8 +6,10 @@
 
 mod assemble;
 mod detail;
+mod earlier;
 mod identity;
 mod lives;
+mod open;
 mod output;
 mod reader;
 mod recorded;
@@ -19,10 +21,12 @@ mod unfinished;
 mod write;
 
 pub use assemble::{Assembler, assemble_query, assemble_schema_differences};
+pub use earlier::{Earlier, marks};
 pub use lives::{Lives, value_columns};
-pub use output::{LEDGER, MARKER, Output, RuleOutput, StoredFile, check_marker};
+pub use open::{Stood, stand};
+pub use output::{LEDGER, MARKER, Output, RuleOutput, StoredFile, Table, check_marker};
 pub use reader::{Results, Width, first_rows, register_results};
-pub use recorded::Recorded;
+pub use recorded::{Recorded, Standing};
 pub use records::{RunRecord, run_record_schema};
 pub use schema::{DivergenceSchema, stored_type};
 pub use unfinished::{FOLDER as UNFINISHED, Staged, claim_unfinished, publish, read_unfinished, staged};

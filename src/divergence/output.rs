@@ -37,8 +37,27 @@ pub struct StoredFile {
     pub rows: u64,
 }
 
+/// What a run writes of a rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Table {
+    Divergences,
+    /// What is open after the run, and since when.
+    Open,
+}
+
+impl Table {
+    const ALL: [Table; 2] = [Table::Divergences, Table::Open];
+
+    pub fn folder(self) -> &'static str {
+        match self {
+            Table::Divergences => "divergences",
+            Table::Open => "open",
+        }
+    }
+}
+
 /// The tables that a run has written, by rule.
-type Tables = Arc<Mutex<BTreeMap<String, StoredFile>>>;
+type Tables = Arc<Mutex<BTreeMap<(Table, String), StoredFile>>>;
 
 /// The output of one run. Dropped before `hold`, it removes what the run has written, but for what another process can go
 /// on with.
@@ -76,7 +95,7 @@ pub struct RuleOutput {
     /// The same below the output.
     path: String,
     display: String,
-    rule: String,
+    table: (Table, String),
     tables: Tables,
 }
 
@@ -125,47 +144,68 @@ impl Output {
     }
 
     pub fn rule(&self, rule: &str) -> RuleOutput {
-        let table = self.part_of(rule, self.attempt);
-        self.written.lock().unwrap_or_else(PoisonError::into_inner).push((rule.to_string(), table.part.clone()));
         self.taken.lock().unwrap_or_else(PoisonError::into_inner).remove(rule);
+        self.writes(Table::Divergences, rule)
+    }
+
+    /// What is open of the rule after this run.
+    pub fn open_of(&self, rule: &str) -> RuleOutput {
+        self.writes(Table::Open, rule)
+    }
+
+    fn writes(&self, table: Table, rule: &str) -> RuleOutput {
+        let table = self.part_of(table, rule, self.attempt);
+        self.written.lock().unwrap_or_else(PoisonError::into_inner).push((rule.to_string(), table.part.clone()));
         table
     }
 
     /// The table that an earlier process has written: it becomes this one's.
     pub fn take(&self, rule: &str, attempt: u32) -> RuleOutput {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner).insert(rule.to_string(), attempt);
-        self.part_of(rule, attempt)
+        self.part_of(Table::Divergences, rule, attempt)
     }
 
-    fn part_of(&self, rule: &str, attempt: u32) -> RuleOutput {
-        let folders = ["divergences", &format!("rule={rule}"), &format!("run={}", self.run_id)];
+    fn part_of(&self, table: Table, rule: &str, attempt: u32) -> RuleOutput {
+        let folders = [table.folder(), &format!("rule={rule}"), &format!("run={}", self.run_id)];
         let part = self.path(&[folders[0], folders[1], folders[2], &part_name(attempt)]);
         let display = format!("{}/{}/", self.located.display.trim_end_matches('/'), folders.join("/"));
         let path = format!("{}/{}", folders.join("/"), part_name(attempt));
         let path = part.prefix_match(&self.located.prefix).map_or(path, joined);
-        let (rule, tables) = (rule.to_string(), self.tables.clone());
-        RuleOutput { store: self.located.store.clone(), part, path, display, rule, tables }
+        let (table, tables) = ((table, rule.to_string()), self.tables.clone());
+        RuleOutput { store: self.located.store.clone(), part, path, display, table, tables }
     }
 
-    /// The rule's table, once it is written.
-    pub fn table(&self, rule: &str) -> Option<StoredFile> {
-        self.tables.lock().unwrap_or_else(PoisonError::into_inner).get(rule).cloned()
+    /// A table of the rule, once it is written.
+    pub fn table(&self, table: Table, rule: &str) -> Option<StoredFile> {
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner).get(&(table, rule.to_string())).cloned()
+    }
+
+    /// Where the rule's divergences are, as this run will have it.
+    pub fn divergences(&self, rule: &str) -> Path {
+        let attempt = self.taken.lock().unwrap_or_else(PoisonError::into_inner).get(rule).copied();
+        self.part_of(Table::Divergences, rule, attempt.unwrap_or(self.attempt)).part
     }
 
     /// The rule's table was written by the process that the run was begun by.
     pub fn take_over(&self, rule: &str, table: StoredFile) {
-        self.tables.lock().unwrap_or_else(PoisonError::into_inner).insert(rule.to_string(), table);
+        let name = (Table::Divergences, rule.to_string());
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner).insert(name, table);
+    }
+
+    pub fn located(&self) -> &Located {
+        &self.located
     }
 
     /// Removes tables of rules that earlier processes have left behind.
     async fn remove_left_behind(&self, records: &[RunRecord]) -> object_store::Result<()> {
-        for record in records {
-            let attempt = self.taken.lock().unwrap_or_else(PoisonError::into_inner).get(&record.rule).copied();
-            let part = self.part_of(&record.rule, attempt.unwrap_or(self.attempt)).part;
-            let folder = self.path(&["divergences", &format!("rule={}", record.rule), &format!("run={}", self.run_id)]);
-            let listed: Vec<_> = self.located.store.list(Some(&folder)).try_collect().await?;
-            for other in listed.into_iter().map(|object| object.location).filter(|other| *other != part) {
-                self.located.store.delete(&other).await?;
+        for rule in records.iter().map(|record| &record.rule) {
+            let open = self.part_of(Table::Open, rule, self.attempt).part;
+            for (table, part) in [(Table::Divergences, self.divergences(rule)), (Table::Open, open)] {
+                let folder = self.path(&[table.folder(), &format!("rule={rule}"), &format!("run={}", self.run_id)]);
+                let listed: Vec<_> = self.located.store.list(Some(&folder)).try_collect().await?;
+                for other in listed.into_iter().map(|object| object.location).filter(|other| *other != part) {
+                    self.located.store.delete(&other).await?;
+                }
             }
         }
         Ok(())
@@ -174,7 +214,8 @@ impl Output {
     /// Removes what was written of a rule, as far as that is possible.
     pub async fn forget(&self, rule: &str) {
         let part = self.rule(rule).part;
-        self.tables.lock().unwrap_or_else(PoisonError::into_inner).remove(rule);
+        let name = (Table::Divergences, rule.to_string());
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner).remove(&name);
         if let Err(error) = self.located.store.delete(&part).await {
             tracing::debug!(%part, %error, "an unfinished table could not be removed");
         }
@@ -232,9 +273,10 @@ impl Output {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Leaves everything as it is, to another process.
-    pub fn let_go(mut self) {
+    /// Leaves the run to another process: what that one may have taken over stays.
+    pub async fn let_go(mut self) {
         self.committed = true;
+        self.remove_written(|rule| self.kept().rules.contains(rule)).await;
     }
 
     /// Takes back that this process goes on: the run has ended meanwhile.
@@ -288,12 +330,7 @@ impl Output {
     /// Removes what the run has written, as far as that is possible: without a record it is invisible all the same.
     pub async fn abandon(mut self) {
         self.committed = true;
-        let written = std::mem::take(&mut *self.written.lock().unwrap_or_else(PoisonError::into_inner));
-        for (_, path) in written.into_iter().filter(|(rule, _)| !self.stays(rule)) {
-            if let Err(error) = self.located.store.delete(&path).await {
-                tracing::debug!(%path, %error, "an unfinished table could not be removed");
-            }
-        }
+        self.remove_written(|rule| self.stays(rule)).await;
         if self.progress.resumable().is_none() {
             unfinished::remove(&self.located, &self.run_id).await;
             if self.marked && self.located.local.is_none() {
@@ -301,6 +338,16 @@ impl Output {
             }
         }
         self.remove_local();
+    }
+
+    /// Removes this process's tables, but for those of some rules.
+    async fn remove_written(&self, stays: impl Fn(&str) -> bool) {
+        let written = std::mem::take(&mut *self.written.lock().unwrap_or_else(PoisonError::into_inner));
+        for (_, path) in written.into_iter().filter(|(rule, _)| !stays(rule)) {
+            if let Err(error) = self.located.store.delete(&path).await {
+                tracing::debug!(%path, %error, "an unfinished table could not be removed");
+            }
+        }
     }
 
     /// Whether the rule's table is kept for a process that goes on with the run.
@@ -336,8 +383,8 @@ impl Output {
     /// What this run wrote to this machine, but for what others have put there meanwhile. Only empty folders go.
     fn remove_local(&self) {
         let Some(root) = &self.located.local else { return };
-        let tables = root.join("divergences");
-        for rule in std::fs::read_dir(&tables).into_iter().flatten().flatten() {
+        let tables = Table::ALL.map(|table| root.join(table.folder()));
+        for rule in tables.iter().filter_map(|folder| std::fs::read_dir(folder).ok()).flatten().flatten() {
             let folder = rule.path().join(format!("run={}", self.run_id));
             let name = rule.file_name();
             let stays = name.to_str().and_then(|name| name.strip_prefix("rule=")).is_some_and(|rule| self.stays(rule));
@@ -347,7 +394,9 @@ impl Output {
                 let _ = std::fs::remove_dir(rule.path());
             }
         }
-        let _ = std::fs::remove_dir(&tables);
+        for folder in &tables {
+            let _ = std::fs::remove_dir(folder);
+        }
         let runs = root.join("runs");
         let _ = std::fs::remove_dir(&runs);
         let ledger = root.join(LEDGER);
@@ -356,7 +405,8 @@ impl Output {
             let _ = std::fs::remove_file(root.join(unfinished::FOLDER).join(&self.run_id).join(unfinished::DOCUMENT));
             unfinished::remove_folders(&self.located, &self.run_id);
         }
-        let others = [tables, runs, ledger, root.join(unfinished::FOLDER)];
+        let [divergences, open] = tables;
+        let others = [divergences, open, runs, ledger, root.join(unfinished::FOLDER)];
         if self.marked && !others.iter().any(|other| other.exists()) {
             let _ = std::fs::remove_file(root.join(MARKER));
         }
@@ -410,7 +460,7 @@ impl RuleOutput {
     /// The table is written, and can be named.
     pub fn wrote(&self, sha256: String, bytes: u64, rows: u64) {
         let table = StoredFile { path: self.path.clone(), sha256, bytes, rows };
-        self.tables.lock().unwrap_or_else(PoisonError::into_inner).insert(self.rule.clone(), table);
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner).insert(self.table.clone(), table);
     }
 
     /// The table's folder, for people.

@@ -4,8 +4,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use datafusion::arrow::array::AsArray;
 use datafusion::arrow::compute::concat_batches;
-use datafusion::arrow::datatypes::{DataType, Field, Schema};
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::catalog::{MemorySchemaProvider, SchemaProvider, TableProvider};
 use datafusion::datasource::MemTable;
@@ -20,14 +21,14 @@ use object_store::{ObjectStore, ObjectStoreExt};
 
 use crate::dataset::store::{Located, locate};
 use crate::divergence::lives::Lives;
-use crate::divergence::output::RuleOutput;
+use crate::divergence::output::{RuleOutput, Table};
 use crate::divergence::recorded::{Recorded, recorded};
 use crate::divergence::records::run_record_schema;
 use crate::divergence::schema::head;
 use crate::error::{Error, ErrorKind, Result};
 
 /// Objects that are asked for at once.
-const AT_ONCE: usize = 16;
+pub(super) const AT_ONCE: usize = 16;
 
 /// The recorded runs of an output, and the tables that belong to them.
 #[derive(Clone)]
@@ -48,7 +49,10 @@ pub enum Width {
 impl Results {
     /// An output that is not there yet has no runs.
     pub async fn read(output: &str) -> Result<Self> {
-        let located = locate(output).await?;
+        Self::read_at(locate(output).await?).await
+    }
+
+    pub(super) async fn read_at(located: Located) -> Result<Self> {
         let batches = read_records(&located).await?;
         Ok(Self { located, batches })
     }
@@ -66,6 +70,17 @@ impl Results {
     /// The run records as a table.
     pub fn runs(&self) -> Result<Arc<dyn TableProvider>> {
         Ok(Arc::new(MemTable::try_new(run_record_schema(), vec![self.batches.clone()])?))
+    }
+
+    /// Those of runs up to this one, by id.
+    pub(super) fn runs_until(&self, run_id: &str) -> Result<Arc<dyn TableProvider>> {
+        let one = |batch: &&RecordBatch| {
+            let ids = batch.column_by_name("run_id").map(|ids| ids.as_string::<i32>());
+            // A record is of one run.
+            ids.is_none_or(|ids| ids.iter().flatten().all(|id| id <= run_id))
+        };
+        let batches = self.batches.iter().filter(one).cloned().collect();
+        Ok(Arc::new(MemTable::try_new(run_record_schema(), vec![batches])?))
     }
 
     /// The divergences of a rule in these runs; none where no run wrote a table.
@@ -146,28 +161,53 @@ fn results_url() -> Result<ObjectStoreUrl> {
     Ok(ObjectStoreUrl::parse("tieout-results://output")?)
 }
 
+pub(super) fn unreadable_runs(located: &Located) -> impl Fn(object_store::Error) -> Error {
+    |error| Error::new(ErrorKind::Data, format!("the runs of {} could not be read", located.display)).source(error)
+}
+
 async fn read_records(located: &Located) -> Result<Vec<RecordBatch>> {
-    let failed = |error: object_store::Error| {
-        Error::new(ErrorKind::Data, format!("the runs of {} could not be read", located.display)).source(error)
-    };
     let folder = located.prefix.clone().join("runs");
-    let objects: Vec<_> = located.store.list(Some(&folder)).try_collect().await.map_err(failed)?;
-    let mut batches = Vec::new();
-    let records = objects.iter().filter(|object| object.location.as_ref().ends_with(".parquet"));
-    let mut read = futures::stream::iter(records)
-        .map(async |object| Ok((object, located.store.get(&object.location).await?.bytes().await?)))
-        .buffered(AT_ONCE);
-    while let Some(read) = read.next().await {
-        let (object, bytes) = read.map_err(failed)?;
-        let unreadable = |error: String| {
-            Error::new(ErrorKind::Data, format!("{} is not a run's record", object.location)).source(error)
-        };
-        let reader = ParquetRecordBatchReaderBuilder::try_new(bytes).and_then(|builder| builder.build());
-        for batch in reader.map_err(|error| unreadable(error.to_string()))? {
-            batches.push(to_current(&batch.map_err(|error| unreadable(error.to_string()))?)?);
-        }
-    }
-    Ok(batches)
+    let objects: Vec<_> = located.store.list(Some(&folder)).try_collect().await.map_err(unreadable_runs(located))?;
+    let records = objects.into_iter().map(|object| object.location).filter(|path| path.extension() == Some("parquet"));
+    let read = futures::stream::iter(records).map(async |path| read_record_at(located, &path).await);
+    read.buffered(AT_ONCE).try_concat().await
+}
+
+/// The record of a run, in the schema of the runs table.
+pub(super) async fn read_record(located: &Located, run_id: &str) -> Result<Vec<RecordBatch>> {
+    read_record_at(located, &located.prefix.clone().join("runs").join(format!("{run_id}.parquet"))).await
+}
+
+async fn read_record_at(located: &Located, path: &Path) -> Result<Vec<RecordBatch>> {
+    let unreadable = |error: String| Error::new(ErrorKind::Data, format!("{path} is not a run's record")).source(error);
+    let read = async { located.store.get(path).await?.bytes().await };
+    let bytes = read.await.map_err(unreadable_runs(located))?;
+    let reader = ParquetRecordBatchReaderBuilder::try_new(bytes).and_then(|builder| builder.build());
+    let batches = reader.map_err(|error| unreadable(error.to_string()))?;
+    batches.map(|batch| to_current(&batch.map_err(|error| unreadable(error.to_string()))?)).collect()
+}
+
+/// A table over one file of the output.
+pub(super) fn table_at(
+    ctx: &SessionContext,
+    located: &Located,
+    path: Path,
+    schema: SchemaRef,
+) -> Result<Arc<dyn TableProvider>> {
+    let url = results_url()?;
+    ctx.runtime_env().register_object_store(url.as_ref(), located.store.clone());
+    let config = ListingTableConfig::new(ListingTableUrl::parse(format!("{}{path}", url.as_str()))?)
+        .with_listing_options(ListingOptions::new(Arc::new(ParquetFormat::default())))
+        .with_schema(schema);
+    Ok(Arc::new(ListingTable::try_new(config)?))
+}
+
+/// The file of a rule's table that a run has written; none where it wrote none.
+pub(super) async fn part_of(located: &Located, table: Table, rule: &str, run: &str) -> Result<Option<Path>> {
+    let parts = [table.folder(), &format!("rule={rule}"), &format!("run={run}")];
+    let folder = parts.iter().fold(located.prefix.clone(), |path: Path, part| path.join(*part));
+    let listed: Vec<_> = located.store.list(Some(&folder)).try_collect().await.map_err(unreadable_runs(located))?;
+    Ok(listed.into_iter().map(|object| object.location).find(|path| path.extension() == Some("parquet")))
 }
 
 /// Records of other versions may lack columns, or have more.
@@ -197,19 +237,11 @@ async fn divergence_table(
     };
     let mut positions: HashMap<String, usize> = HashMap::new();
     let options = ListingOptions::new(Arc::new(ParquetFormat::default()));
-    let folders = runs.iter().map(|run| {
-        ["divergences", &format!("rule={rule}"), &format!("run={run}")]
-            .iter()
-            .fold(located.prefix.clone(), |path: Path, part| path.join(*part))
-    });
-    let mut there = futures::stream::iter(folders)
-        .map(async |folder| {
-            let listed: Vec<_> = located.store.list(Some(&folder)).try_collect().await.unwrap_or_default();
-            listed.into_iter().map(|object| object.location).find(|path| path.extension() == Some("parquet"))
-        })
+    let mut there = futures::stream::iter(runs)
+        .map(async |run| part_of(located, Table::Divergences, rule, run).await)
         .buffered(AT_ONCE);
     while let Some(path) = there.next().await {
-        let Some(path) = path else { continue };
+        let Some(path) = path? else { continue };
         let url = ListingTableUrl::parse(format!("{}{}", store_url, path))?;
         if width == Width::Identity {
             urls.push(url);

@@ -21,6 +21,18 @@ pub struct Recorded {
     pub schema_mismatch: u64,
     /// Names of the key columns in the divergence table.
     pub key: Vec<String>,
+    /// What is open after the run; none of one that an older version wrote.
+    pub standing: Option<Standing>,
+}
+
+/// What is open of a rule after a run.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Standing {
+    pub open: u64,
+    /// Since when the oldest of it is; none where nothing is.
+    pub open_since: Option<DateTime<Utc>>,
+    /// Tells which runs this takes for the earlier ones: see [`earlier`](crate::divergence::earlier).
+    pub earlier: String,
 }
 
 impl Recorded {
@@ -84,8 +96,20 @@ fn one(batch: &RecordBatch, row: usize) -> Result<Recorded> {
         },
         schema_mismatch: count("schema_mismatch")?,
         key: texts_of(column("key")?, row),
+        standing: standing(batch, row)?,
         run_id,
     })
+}
+
+fn standing(batch: &RecordBatch, row: usize) -> Result<Option<Standing>> {
+    let column = |name: &str| batch.column_by_name(name).filter(|column| column.is_valid(row));
+    let Some((open, earlier)) = column("open").zip(column("earlier_runs")) else { return Ok(None) };
+    let since = column("open_since").map(|since| since.as_primitive::<TimestampMicrosecondType>().value(row));
+    Ok(Some(Standing {
+        open: open.as_primitive::<UInt64Type>().value(row),
+        open_since: since.and_then(DateTime::from_timestamp_micros),
+        earlier: text_of(earlier, row).unwrap_or_default(),
+    }))
 }
 
 fn text_of(column: &ArrayRef, row: usize) -> Option<String> {

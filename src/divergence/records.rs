@@ -39,6 +39,11 @@ pub struct RunRecord {
     /// The limit that stopped the comparison, if one did; and what was verified by then.
     pub stopped_by: Option<String>,
     pub segments: Vec<Segment>,
+    /// Divergences that are open after the run, found by it or by earlier ones; since when the oldest is; and a digest of the ids of
+    /// the runs that are taken for the earlier ones.
+    pub open: Option<u64>,
+    pub open_since: Option<DateTime<Utc>>,
+    pub earlier_runs: Option<String>,
     /// Folder of the divergence table, below the output.
     pub divergences: String,
     /// Names of the key columns, as they stand in the divergence table.
@@ -149,6 +154,9 @@ pub fn run_record_schema() -> SchemaRef {
     let verified = Field::new("verified", DataType::Boolean, true);
     let segment = DataType::Struct(Fields::from(vec![text("by"), text("from"), text("to"), verified]));
     fields.push(Field::new("segments", list(segment), true));
+    fields.push(Field::new("open", DataType::UInt64, true));
+    fields.push(Field::new("open_since", moment(), true));
+    fields.push(text("earlier_runs"));
     fields.push(text("divergences"));
     fields.push(texts("key"));
     fields.extend(["source", "target"].map(text));

@@ -64,9 +64,9 @@ impl RuleDossier {
         self.history.open.iter().map(|open| open.divergences).sum()
     }
 
-    /// When the oldest of them was first seen.
+    /// Since when the oldest of them is open.
     pub fn oldest(&self) -> Option<DateTime<Utc>> {
-        self.history.oldest.as_ref().map(|oldest| oldest.first_seen)
+        self.history.oldest.as_ref().map(|oldest| oldest.open_since)
     }
 }
 
@@ -143,7 +143,8 @@ impl Past {
         let allow = project.iter().flat_map(|project| &project.rules).find(|rule| rule.name == one.rule);
         let history = self.history(&one.rule, extent.runs, &[]).await?;
         Ok(Some(RuleDossier {
-            budget: allow.and_then(|rule| budget(one, rule.allow)),
+            budget: allow
+                .and_then(|rule| budget(one, history.oldest.as_ref().map(|oldest| oldest.open_since), rule.allow)),
             mentions: mentions.get(&one.run_id).cloned().unwrap_or_default(),
             sample: self.sample(one, extent.divergences).await?,
             place: self.results.place(&record),

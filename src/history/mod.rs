@@ -11,12 +11,13 @@ mod rule;
 mod sample;
 mod status;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use datafusion::catalog::TableProvider;
 use datafusion::prelude::SessionContext;
 
-use crate::divergence::{Lives, Recorded, Results, Width};
+use crate::divergence::{Lives, Recorded, Results, Width, marks};
 use crate::engine::{Engine, Limits};
 use crate::error::Result;
 use crate::project::model::Project;
@@ -35,6 +36,8 @@ pub struct Past {
     results: Results,
     /// By the start of the runs.
     recorded: Vec<Recorded>,
+    /// Of each run, by id: which ones stand before it.
+    marks: BTreeMap<String, String>,
     ctx: SessionContext,
 }
 
@@ -43,13 +46,19 @@ impl Past {
     pub async fn open(output: &str, limits: &Limits) -> Result<Self> {
         let results = Results::read(output).await?;
         let recorded = results.recorded()?;
+        let ids: BTreeSet<&str> = recorded.iter().map(|one| one.run_id.as_str()).collect();
+        let marks = ids.iter().map(|id| id.to_string()).zip(marks(ids.iter().copied())).collect();
         let engine = Engine::new(&Project::default(), limits, Arc::default(), Arc::default())?;
-        Ok(Self { output: output.to_string(), results, recorded, ctx: engine.ctx.clone() })
+        Ok(Self { output: output.to_string(), results, recorded, marks, ctx: engine.ctx.clone() })
     }
 
     /// Where tables are asked.
     pub fn session(&self) -> &SessionContext {
         &self.ctx
+    }
+
+    fn mark_of(&self, run_id: &str) -> Option<&str> {
+        self.marks.get(run_id).map(String::as_str)
     }
 
     /// The runs of a rule, the oldest first; none of one that never ran.

@@ -54,6 +54,8 @@ pub struct Oldest {
     pub kind: String,
     pub state: String,
     pub first_seen: DateTime<Utc>,
+    /// Since when it is open: of one that was resolved and came back, since then.
+    pub open_since: DateTime<Utc>,
 }
 
 /// In the order in which they are told.
@@ -123,9 +125,10 @@ impl Past {
     }
 
     async fn oldest(&self, lives: &Lives) -> Result<Option<Oldest>> {
-        let order = vec![col("first_seen").sort(true, false), col("divergence_id").sort(true, false)];
+        let order = vec![col("open_since").sort(true, false), col("divergence_id").sort(true, false)];
         let rows = Rows::of(self.what_is_open(lives).await?.sort(order)?.limit(0, Some(1))?).await?;
-        let Some(first_seen) = (rows.len() > 0).then(|| rows.moment("first_seen", 0)).transpose()?.flatten() else {
+        let moment = |name| (rows.len() > 0).then(|| rows.moment(name, 0)).transpose().map(Option::flatten);
+        let Some((first_seen, open_since)) = moment("first_seen")?.zip(moment("open_since")?) else {
             return Ok(None);
         };
         Ok(Some(Oldest {
@@ -133,6 +136,7 @@ impl Past {
             kind: rows.text("kind", 0)?,
             state: rows.text("state", 0)?,
             first_seen,
+            open_since,
         }))
     }
 

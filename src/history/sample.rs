@@ -36,7 +36,8 @@ pub struct Sample {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Life {
     pub state: String,
-    pub first_seen: DateTime<Utc>,
+    /// Since when it is open: of one that was resolved and came back, since then.
+    pub open_since: DateTime<Utc>,
     pub runs_seen: u64,
 }
 
@@ -80,10 +81,10 @@ impl Past {
         let wanted = ids.as_string::<i32>().iter().flatten().map(lit).collect();
         let frame =
             self.ctx.read_table(lives.last_seen().await?)?.filter(col("divergence_id").in_list(wanted, false))?;
-        let told = Rows::of(frame.select_columns(&["divergence_id", "state", "first_seen", "runs_seen"])?).await?;
+        let told = Rows::of(frame.select_columns(&["divergence_id", "state", "open_since", "runs_seen"])?).await?;
         for row in 0..told.len() {
-            let first_seen = told.moment("first_seen", row)?.unwrap_or(run.started_at);
-            let life = Life { state: told.text("state", row)?, first_seen, runs_seen: told.count("runs_seen", row)? };
+            let open_since = told.moment("open_since", row)?.unwrap_or(run.started_at);
+            let life = Life { state: told.text("state", row)?, open_since, runs_seen: told.count("runs_seen", row)? };
             found.insert(told.text("divergence_id", row)?, life);
         }
         Ok(found)
@@ -141,6 +142,7 @@ mod tests {
             rows,
             schema_mismatch: 0,
             key: Vec::new(),
+            standing: None,
         };
         let of = |limit| shares(&run, limit).into_iter().map(|(kind, n)| (kind.as_str(), n)).collect::<Vec<_>>();
         assert_eq!(of(500), [("value_mismatch", 248), ("missing_in_target", 3), ("missing_in_source", 249)]);

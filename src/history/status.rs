@@ -35,7 +35,7 @@ pub struct RuleStatus {
     pub trend: Vec<Option<u64>>,
     /// Divergences that no whole run resolved.
     pub open: u64,
-    /// When the oldest of them was first seen.
+    /// Since when the oldest of them is open.
     pub oldest: Option<DateTime<Utc>>,
     /// None without an error budget.
     pub budget: Option<BudgetUsed>,
@@ -55,8 +55,12 @@ pub struct Last {
 pub struct BudgetUsed {
     pub rows: Option<u64>,
     pub rate: Option<f64>,
+    /// How long a divergence may be open, in milliseconds.
+    pub age_ms: Option<u64>,
     pub used_rows: u64,
     pub used_rate: f64,
+    /// For how long the oldest was, when the run started.
+    pub used_age_ms: u64,
 }
 
 impl Status {
@@ -91,7 +95,7 @@ impl Past {
             trend: runs.iter().skip(runs.len().saturating_sub(TREND)).map(found).collect(),
             open,
             oldest,
-            budget: last.zip(allow).and_then(|(last, allow)| budget(last, allow)),
+            budget: last.zip(allow).and_then(|(last, allow)| budget(last, oldest, allow)),
             last: last.map(|last| Last {
                 run_id: last.run_id.clone(),
                 started_at: last.started_at,
@@ -102,13 +106,19 @@ impl Past {
     }
 
     async fn open_and_oldest(&self, rule: &str, runs: &[&Recorded]) -> Result<(u64, Option<DateTime<Utc>>)> {
+        // The last run tells, unless another one came in between later.
+        if let Some((last, standing)) = runs.last().and_then(|last| Some((last, last.standing.as_ref()?)))
+            && self.mark_of(&last.run_id) == Some(standing.earlier.as_str())
+        {
+            return Ok((standing.open, standing.open_since));
+        }
         // Only what the last whole run found, and those after it, can be open: often nothing, which the records tell.
         let since = runs.iter().rposition(|run| run.is_whole()).unwrap_or(0);
         if runs[since..].iter().all(|run| run.divergences() == 0) {
             return Ok((0, None));
         }
         let Some(lives) = self.lives(rule, runs).await? else { return Ok((0, None)) };
-        let figures = vec![count(lit(1)).alias("divergences"), min(col("first_seen")).alias("oldest")];
+        let figures = vec![count(lit(1)).alias("divergences"), min(col("open_since")).alias("oldest")];
         let rows = Rows::of(self.what_is_open(&lives).await?.aggregate(Vec::new(), figures)?).await?;
         match rows.len() {
             0 => Ok((0, None)),
@@ -118,10 +128,13 @@ impl Past {
 }
 
 /// As a run counts it: divergences a row of the larger side.
-pub(super) fn budget(last: &Recorded, allow: Allow) -> Option<BudgetUsed> {
+pub(super) fn budget(last: &Recorded, oldest: Option<DateTime<Utc>>, allow: Allow) -> Option<BudgetUsed> {
     let used_rows = last.rows.divergences();
     let larger = last.rows.source.max(last.rows.target).max(last.rows.rule_violation);
     let used_rate = if larger == 0 { 0.0 } else { used_rows as f64 / larger as f64 };
-    let Allow { rows, rate } = allow;
-    (rows.is_some() || rate.is_some()).then_some(BudgetUsed { rows, rate, used_rows, used_rate })
+    let Allow { rows, rate, age } = allow;
+    let age_ms = age.map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX));
+    let used_age = oldest.map_or(0, |oldest| (last.started_at - oldest).num_milliseconds());
+    let used_age_ms = u64::try_from(used_age).unwrap_or(0);
+    allow.is_some().then_some(BudgetUsed { rows, rate, age_ms, used_rows, used_rate, used_age_ms })
 }

@@ -98,6 +98,9 @@ pub struct RuleDone {
     pub target_inputs: Vec<Input>,
     /// The divergence table; none of a rule that could not be compared.
     pub table: Option<StoredFile>,
+    /// What is open after the run; none where nothing is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub open: Option<StoredFile>,
 }
 
 impl Event {

@@ -227,7 +227,7 @@ impl Walk<'_> {
         if let Some(earlier) = run.finished.replace(number) {
             self.wrong(name, format!("ends a run that {} has ended", path(earlier)));
         }
-        for file in rules.into_iter().filter_map(|rule| rule.table).chain([record]) {
+        for file in rules.into_iter().flat_map(|rule| [rule.table, rule.open]).flatten().chain([record]) {
             self.told.files.insert(file.path.clone(), (file, number));
         }
     }

@@ -32,7 +32,7 @@ pub use columns::parse_timezone;
 pub use diff::dataset_from_path;
 pub use init::init;
 pub use model::Project;
-pub use quantity::{parse_duration, parse_tolerance};
+pub use quantity::{duration_text, parse_duration, parse_tolerance};
 pub use raw::json_schema;
 pub use sql::check_condition;
 pub use types::parse_type;

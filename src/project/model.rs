@@ -214,13 +214,21 @@ pub enum Severity {
     Critical,
 }
 
-/// The error budget: a run with no more divergences than this is reconciled. Zero by default. Where both are given,
-/// both must hold.
+/// The error budget: a run with no more divergences than this is reconciled. Zero by default. Where several are given, all
+/// must hold.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Allow {
     pub rows: Option<u64>,
     /// Divergences per row of the larger side, 0 to 1.
     pub rate: Option<f64>,
+    /// How long a divergence may be open.
+    pub age: Option<Duration>,
+}
+
+impl Allow {
+    pub fn is_some(&self) -> bool {
+        *self != Self::default()
+    }
 }
 
 #[derive(Debug, Clone)]

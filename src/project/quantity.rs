@@ -34,6 +34,27 @@ pub fn parse_duration(text: &str) -> Result<Duration> {
     })
 }
 
+/// As it could be written: `7d`, `1h30m`, `250ms`.
+pub fn duration_text(duration: Duration) -> String {
+    const UNITS: [(&str, u128); 7] = [
+        ("d", 86_400_000_000_000),
+        ("h", 3_600_000_000_000),
+        ("m", 60_000_000_000),
+        ("s", 1_000_000_000),
+        ("ms", 1_000_000),
+        ("us", 1_000),
+        ("ns", 1),
+    ];
+    let (mut rest, mut text) = (duration.as_nanos(), String::new());
+    for (unit, nanoseconds) in UNITS {
+        if rest >= nanoseconds {
+            text.push_str(&format!("{}{unit}", rest / nanoseconds));
+            rest %= nanoseconds;
+        }
+    }
+    if text.is_empty() { "0s".into() } else { text }
+}
+
 fn duration(text: &str) -> Option<Duration> {
     let (mut rest, mut total) = (text, 0u128);
     while !rest.is_empty() {
@@ -134,6 +155,16 @@ fn plain_decimal(text: &str, shift: i32) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[rstest::rstest]
+    #[case("7d")]
+    #[case("1h30m")]
+    #[case("250ms")]
+    #[case("1d2h3m4s5ms6us7ns")]
+    fn a_duration_is_told_as_it_is_written(#[case] text: &str) {
+        assert_eq!(duration_text(parse_duration(text).unwrap()), text);
+    }
+
     use rstest::rstest;
 
     #[rstest]

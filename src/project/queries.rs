@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use super::model::{Allow, Fragment, Rule, RuleKind, Severity, SqlRule};
-use super::quantity::{parse_rate, parse_rows};
+use super::quantity::{parse_duration, parse_rate, parse_rows};
 use super::rules::{SEVERITIES, check_name, version};
 use super::source::{is_identifier, located};
 use super::sql::{self, TableUse};
@@ -154,11 +154,14 @@ impl Header {
             }
             "owner" => self.owner.replace(value.to_string()).is_some(),
             "description" => self.description.replace(value.to_string()).is_some(),
-            // A share is told from a count by its sign or its point.
+            // An age is told by its unit, a share from a count by its sign or its point.
             _ => {
-                let allow = match value.contains(['%', '.']) {
-                    true => Allow { rate: Some(parse_rate(value)?), rows: None },
-                    false => Allow { rows: Some(parse_rows(value)?), rate: None },
+                let allow = if value.ends_with(|last: char| last.is_ascii_alphabetic()) {
+                    Allow { age: Some(parse_duration(value)?), ..Allow::default() }
+                } else if value.contains(['%', '.']) {
+                    Allow { rate: Some(parse_rate(value)?), ..Allow::default() }
+                } else {
+                    Allow { rows: Some(parse_rows(value)?), ..Allow::default() }
                 };
                 self.allow.replace(allow).is_some()
             }

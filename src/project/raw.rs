@@ -246,7 +246,7 @@ pub(crate) struct RawRecheck {
     pub times: Given<Quantity>,
 }
 
-/// The error budget. Where both are given, both must hold.
+/// The error budget. Where several are given, all must hold.
 #[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(rename = "Allow", extend("minProperties" = 1))]
@@ -255,6 +255,8 @@ pub(crate) struct RawAllow {
     pub rows: Given<Quantity>,
     /// Divergences per row of the larger side: 0.0001 or 0.01%.
     pub rate: Given<Quantity>,
+    /// How long a divergence may be open: 15m, 2h, 7d.
+    pub age: Given<Text>,
 }
 
 /// The JSON Schema of the project file, as `tieout schema` publishes it.

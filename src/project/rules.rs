@@ -232,11 +232,13 @@ fn recheck(source: &Source, name: &Text, raw: &RawRecheck, key: &[String]) -> Re
 }
 
 fn allow(source: &Source, name: &Text, raw: &RawAllow) -> Result<Allow> {
-    if raw.rows.0.is_none() && raw.rate.0.is_none() {
-        return Err(source.error(name, "`allow` is empty").hint("write allow: {rows: 10} or allow: {rate: 0.01%}"));
+    if raw.rows.0.is_none() && raw.rate.0.is_none() && raw.age.0.is_none() {
+        let hint = "write allow: {rows: 10}, allow: {rate: 0.01%} or allow: {age: 7d}";
+        return Err(source.error(name, "`allow` is empty").hint(hint));
     }
     Ok(Allow {
         rows: raw.rows.0.as_ref().map(|text| source.parsed(&text.0, parse_rows)).transpose()?,
         rate: raw.rate.0.as_ref().map(|text| source.parsed(&text.0, parse_rate)).transpose()?,
+        age: raw.age.0.as_ref().map(|text| source.parsed(text, parse_duration)).transpose()?,
     })
 }

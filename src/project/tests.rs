@@ -360,7 +360,7 @@ fn places_inside_sql(#[case] view: &str, #[case] expected: &str) {
 )]
 #[case(
     "{source: a, target: b, allow: {}}",
-    "tieout.yaml:5:3 `allow` is empty | write allow: {rows: 10} or allow: {rate: 0.01%}"
+    "tieout.yaml:5:3 `allow` is empty | write allow: {rows: 10}, allow: {rate: 0.01%} or allow: {age: 7d}"
 )]
 #[case(
     "{source: a, target: b, settle: {column: t}}",

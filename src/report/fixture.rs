@@ -223,7 +223,14 @@ pub fn sql() -> RuleReport {
 pub fn within_budget() -> RuleReport {
     RuleReport {
         rows: RowCounts { source: 10, target: 10, equal: 9, value_mismatch: 1, ..RowCounts::default() },
-        allow: Some(AllowUsed { rows: Some(2), rate: Some(0.2), used_rows: 1, used_rate: 0.1 }),
+        allow: Some(AllowUsed {
+            rows: Some(2),
+            rate: Some(0.2),
+            age: None,
+            used_rows: 1,
+            used_rate: 0.1,
+            used_age: None,
+        }),
         ..reconciled("budgeted")
     }
 }

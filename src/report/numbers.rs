@@ -1,5 +1,7 @@
 //! Numbers as people read them: grouped digits, shares that never flatter, durations.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 
 /// `5,983,355`.
@@ -62,7 +64,12 @@ pub fn elapsed(ms: u64) -> String {
 
 /// How long ago something was, in its largest unit, rounded down: `12 s`, `5 min`, `3 h`, `41 d`. A clock that jumped back says `0 s`.
 pub fn age(then: DateTime<Utc>, now: DateTime<Utc>) -> String {
-    match (now - then).num_seconds().max(0).unsigned_abs() {
+    span((now - then).to_std().unwrap_or_default())
+}
+
+/// A time that has passed, in its largest unit: `3 d`.
+pub fn span(passed: Duration) -> String {
+    match passed.as_secs() {
         seconds @ 0..60 => format!("{seconds} s"),
         seconds @ 60..3600 => format!("{} min", seconds / 60),
         seconds @ 3600..86_400 => format!("{} h", seconds / 3600),

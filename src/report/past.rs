@@ -46,11 +46,8 @@ pub fn history(history: &RuleHistory, layout: Layout, now: DateTime<Utc>) -> Str
     }
     if let Some(oldest) = &history.oldest {
         let (kind, id) = (escape(&oldest.kind), escape(&oldest.divergence_id));
-        let since = moment(oldest.first_seen);
-        out.push_str(&format!(
-            "\n  the oldest: {kind} {id}, first seen {since}, {} ago\n",
-            age(oldest.first_seen, now)
-        ));
+        let since = moment(oldest.open_since);
+        out.push_str(&format!("\n  the oldest: {kind} {id}, open since {since}, {}\n", age(oldest.open_since, now)));
     }
     out
 }
@@ -132,7 +129,8 @@ pub fn used_share(budget: &BudgetUsed) -> String {
     };
     let rows = budget.rows.map_or(0.0, |rows| part(budget.used_rows as f64, rows as f64));
     let rate = budget.rate.map_or(0.0, |rate| part(budget.used_rate, rate));
-    match rows.max(rate) {
+    let age = budget.age_ms.map_or(0.0, |age| part(budget.used_age_ms as f64, age as f64));
+    match rows.max(rate).max(age) {
         part if part > 99.99 => ">9,999 %".into(),
         // What floats leave over after the sixth digit is no use.
         part => format!("{} %", count(((part * 100.0 * 1e6).round() / 1e6).ceil() as u64)),
@@ -200,6 +198,7 @@ mod tests {
                 kind: "value_mismatch".into(),
                 state: "reopened".into(),
                 first_seen: at(0),
+                open_since: at(72),
             }),
         };
         insta::assert_snapshot!(history(&told, Layout::PLAIN, at(75)), @"
@@ -216,7 +215,7 @@ mod tests {
           new       value_mismatch            1
           reopened  value_mismatch            2
 
-          the oldest: value_mismatch 0123456789abcdef0123456789abcdef, first seen 2026-01-01 00:00:00Z, 3 d ago
+          the oldest: value_mismatch 0123456789abcdef0123456789abcdef, open since 2026-01-04 00:00:00Z, 3 h
         ");
     }
 
@@ -263,7 +262,14 @@ mod tests {
             oldest: None,
             budget: None,
         };
-        let budget = BudgetUsed { rows: Some(10), rate: Some(0.001), used_rows: 7, used_rate: 0.0001 };
+        let budget = BudgetUsed {
+            rows: Some(10),
+            rate: Some(0.001),
+            age_ms: None,
+            used_rows: 7,
+            used_rate: 0.0001,
+            used_age_ms: 0,
+        };
         let rules = vec![
             RuleStatus {
                 trend: [0, 0, 3, 12, 700, 12_000, 9000].map(Some).into(),
@@ -303,7 +309,9 @@ mod tests {
 
     #[test]
     fn a_budget_is_used_up_by_what_is_scarcer() {
-        let used = |rows, rate, used_rows, used_rate| used_share(&BudgetUsed { rows, rate, used_rows, used_rate });
+        let used = |rows, rate, used_rows, used_rate| {
+            used_share(&BudgetUsed { rows, rate, age_ms: None, used_rows, used_rate, used_age_ms: 0 })
+        };
         assert_eq!(used(Some(10), None, 7, 1.0), "70 %");
         assert_eq!(used(Some(10), Some(0.001), 7, 0.0008), "80 %");
         assert_eq!(used(Some(1000), None, 1, 0.0), "1 %");

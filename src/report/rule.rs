@@ -1,7 +1,8 @@
 //! One rule of the text report: headline, sides, counts, columns, schema, notes, sample, and how it was proven.
 
+use crate::project::duration_text;
 use crate::project::model::Severity;
-use crate::report::numbers::{bytes, count, counted, elapsed, share};
+use crate::report::numbers::{bytes, count, counted, elapsed, share, span};
 use crate::report::palette::Palette;
 use crate::report::table::{Align, Cell, Table};
 use crate::report::text::{Layout, divergences};
@@ -103,7 +104,13 @@ fn budget(allow: &AllowUsed) -> String {
     let percent = |rate: f64| format!("{} %", (rate * 100.0 * 1e9).round() / 1e9);
     let limits: Vec<String> =
         allow.rows.map(|n| counted(n, "row")).into_iter().chain(allow.rate.map(percent)).collect();
-    format!("{} ({}) used of {}", counted(allow.used_rows, "row"), percent(allow.used_rate), limits.join(" and "))
+    let used = format!("{} ({})", counted(allow.used_rows, "row"), percent(allow.used_rate));
+    let rows = if limits.is_empty() { used } else { format!("{used} used of {}", limits.join(" and ")) };
+    match (allow.age, allow.used_age) {
+        (Some(age), Some(used)) => format!("{rows}; the oldest open for {} of {}", span(used), duration_text(age)),
+        (Some(age), None) => format!("{rows}; none open for more than {}", duration_text(age)),
+        (None, _) => rows,
+    }
 }
 
 /// Counts by kind, with what each kind means; kinds that did not occur are left out.

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use crate::dataset::Input;
-use crate::divergence::{Output, RunRecord};
+use crate::divergence::{Output, RunRecord, Standing};
 use crate::engine::{Engine, Strategy};
 use crate::error::{Error, Result};
-use crate::project::model::Rule;
+use crate::project::duration_text;
+use crate::project::model::{Allow, Rule};
 use crate::run::planned::{Plan, Planned};
 use crate::run::recheck::Again;
 use crate::run::report::{AllowUsed, RuleReport};
@@ -37,6 +38,8 @@ pub struct Compared<'a> {
     pub inputs: [Vec<Input>; 2],
     /// Where what diverges is to be looked at again.
     pub again: Option<Again>,
+    /// What is open after the run, once that is known.
+    pub standing: Option<Standing>,
 }
 
 impl Compared<'_> {
@@ -53,7 +56,13 @@ impl Execution<'_> {
     /// A rule that could not be compared.
     pub async fn unavailable<'r>(&self, rule: &'r Rule, error: &Error) -> Compared<'r> {
         self.forget(rule).await;
-        Compared { rule, report: unavailable::report(rule, error), inputs: Default::default(), again: None }
+        Compared {
+            rule,
+            report: unavailable::report(rule, error),
+            inputs: Default::default(),
+            again: None,
+            standing: None,
+        }
     }
 
     /// Removes what was written of a rule that failed.
@@ -75,7 +84,7 @@ impl Execution<'_> {
         let inputs = self.inputs(planned).await?;
         report.elapsed_ms = u64::try_from(task.started.elapsed().as_millis()).unwrap_or(u64::MAX);
         report.work.finish(&task, progress.counters());
-        Ok(Compared { rule: planned.rule, report, inputs, again })
+        Ok(Compared { rule: planned.rule, report, inputs, again, standing: None })
     }
 
     /// The inputs of both sides, still as they were pinned.
@@ -103,7 +112,7 @@ impl Execution<'_> {
 
     /// The run's record of a rule.
     pub fn record(&self, compared: &Compared<'_>) -> RunRecord {
-        let Compared { rule, report, inputs: [source_inputs, target_inputs], .. } = compared;
+        let Compared { rule, report, inputs: [source_inputs, target_inputs], standing, .. } = compared;
         let severity = format!("{:?}", report.severity).to_lowercase();
         RunRecord {
             run_id: self.run_id.to_string(),
@@ -126,6 +135,9 @@ impl Execution<'_> {
             notes: report.notes.clone(),
             stopped_by: report.coverage.as_ref().map(|coverage| coverage.stopped_by.to_string()),
             segments: report.coverage.iter().flat_map(|coverage| coverage.segments.clone()).collect(),
+            open: standing.as_ref().map(|standing| standing.open),
+            open_since: standing.as_ref().and_then(|standing| standing.open_since),
+            earlier_runs: standing.as_ref().map(|standing| standing.earlier.clone()),
             divergences: format!("divergences/rule={}/run={}/", report.rule, self.run_id),
             key: report.key.clone(),
             source: report.datasets.as_ref().map(|datasets| datasets.source.clone()),
@@ -145,7 +157,8 @@ pub fn note_on_budget(outcome: Outcome, used: Option<&AllowUsed>) -> Option<Stri
     let used = used.filter(|used| outcome == Outcome::Reconciled && used.used_rows > 0)?;
     let rows = used.rows.map(|rows| format!("{rows} rows"));
     let rate = used.rate.map(|rate| format!("a rate of {rate}"));
-    let budget: Vec<String> = rows.into_iter().chain(rate).collect();
+    let age = used.age.map(|age| format!("an age of {}", duration_text(age)));
+    let budget: Vec<String> = rows.into_iter().chain(rate).chain(age).collect();
     Some(format!("divergences: {}, within the budget of {}", used.used_rows, budget.join(" and ")))
 }
 
@@ -164,14 +177,15 @@ pub fn decide(rule: &Rule, rows: &RowCounts, schema: &SchemaDifferences) -> (Out
     let larger = rows.source.max(rows.target).max(rows.rule_violation);
     let used_rate = if larger == 0 { 0.0 } else { used_rows as f64 / larger as f64 };
     let allow = &rule.allow;
-    let budgeted = allow.rows.is_some() || allow.rate.is_some();
-    let within = budgeted
+    // Whether anything is too old is known at the end of the run.
+    let within = allow.is_some()
         && allow.rows.is_none_or(|rows| used_rows <= rows)
         && allow.rate.is_none_or(|rate| used_rows as f64 <= rate * larger as f64);
     let outcome = match schema.is_empty() && (used_rows == 0 || within) {
         true => Outcome::Reconciled,
         false => Outcome::Diverged,
     };
-    let used = AllowUsed { rows: allow.rows, rate: allow.rate, used_rows, used_rate };
-    (outcome, budgeted.then_some(used))
+    let Allow { rows, rate, age } = *allow;
+    let used = AllowUsed { rows, rate, age, used_rows, used_rate, used_age: None };
+    (outcome, allow.is_some().then_some(used))
 }

@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::divergence::{Output, RunRecord};
+use crate::divergence::{Output, RunRecord, Table};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::{Entry, Event, Head, Ledger, RuleDone, RuleNamed, complete};
 use crate::project::model::Rule;
@@ -88,6 +88,7 @@ impl Journal {
             // Its tables are another process's now.
             Err(failed) if failed.error.kind() == ErrorKind::Changed => {
                 output.unstage(&record).await;
+                output.let_go().await;
                 Err(failed.error)
             }
             Err(failed) => {
@@ -136,6 +137,7 @@ fn done(compared: &Compared<'_>, output: &Output) -> RuleDone {
         settled: report.settled,
         source_inputs: source_inputs.clone(),
         target_inputs: target_inputs.clone(),
-        table: output.table(&report.rule),
+        table: output.table(Table::Divergences, &report.rule),
+        open: output.table(Table::Open, &report.rule),
     }
 }

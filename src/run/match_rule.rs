@@ -193,7 +193,8 @@ pub fn outcome_of_part(rows: &RowCounts, coverage: &Coverage, schema_differs: bo
     let by_key = coverage.segments.iter().any(|segment| segment.by == Segments::Key);
     let proven = if by_key { 0 } else { rows.divergences() };
     // A rate is known only once all rows are.
-    let beyond = allow.rate.is_none() && proven > allow.rows.unwrap_or(0);
+    let rows = allow.rows.unwrap_or(if allow.age.is_some() { u64::MAX } else { 0 });
+    let beyond = allow.rate.is_none() && proven > rows;
     if schema_differs || beyond { Outcome::Diverged } else { Outcome::Inconclusive }
 }
 

@@ -14,6 +14,7 @@ mod recheck;
 pub mod report;
 mod resume;
 mod sql_rule;
+mod standing;
 mod unavailable;
 
 use std::sync::Arc;
@@ -148,6 +149,7 @@ pub async fn run(project: &Project, rules: &[String], options: &RunOptions) -> R
             compared.push(one);
         }
         recheck::look_again(&execution, &mut compared, options.goes_on).await?;
+        execution.stand(&mut compared).await?;
         match &output {
             Some(output) => begun.check_alone(output).await,
             None => Ok(()),
@@ -160,7 +162,7 @@ pub async fn run(project: &Project, rules: &[String], options: &RunOptions) -> R
         (Ok(()), None) => Ok(()),
         (Err(error), Some(output)) if begun.check_alone(&output).await.is_err() => {
             options.journal.let_go();
-            output.let_go();
+            output.let_go().await;
             Err(error)
         }
         (Err(error), Some(output)) => {

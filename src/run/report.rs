@@ -1,8 +1,10 @@
 //! What a run found: the RunReport, which `report` renders and the run record stores. Its JSON is a contract
 //! (docs/reference, section "JSON summary").
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::engine::Strategy;
 use crate::progress::{Counters, Task, per_second};
@@ -55,7 +57,7 @@ pub struct RuleReport {
     /// Where the divergence table is; none where nothing was written.
     pub divergences: Option<String>,
     /// The error budget and what was used of it; none without one.
-    #[serde(skip)]
+    #[serde(skip_serializing_if = "Option::is_none", skip_deserializing)]
     pub allow: Option<AllowUsed>,
     #[serde(skip)]
     pub elapsed_ms: u64,
@@ -107,10 +109,21 @@ impl Work {
     }
 }
 
-#[derive(Debug, Clone, Copy)]
+/// The error budget, and what was used of it.
+#[derive(Debug, Clone, Copy, Serialize)]
 pub struct AllowUsed {
     pub rows: Option<u64>,
     pub rate: Option<f64>,
+    /// How long a divergence may be open.
+    #[serde(rename = "age_ms", serialize_with = "milliseconds")]
+    pub age: Option<Duration>,
     pub used_rows: u64,
     pub used_rate: f64,
+    /// How long the oldest is open; none where there is no age in the budget.
+    #[serde(rename = "used_age_ms", serialize_with = "milliseconds")]
+    pub used_age: Option<Duration>,
+}
+
+fn milliseconds<S: Serializer>(duration: &Option<Duration>, to: S) -> Result<S::Ok, S::Error> {
+    duration.map(|duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)).serialize(to)
 }

@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::dataset::Input;
-use crate::divergence::{Output, StoredFile, claim_unfinished, first_rows, read_unfinished};
+use crate::divergence::{Output, StoredFile, Table, claim_unfinished, first_rows, read_unfinished};
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::project::model::{Project, Rule, RuleKind};
@@ -62,6 +62,12 @@ struct Kept {
     table: StoredFile,
 }
 
+/// The time that an id begins with: runs in the order of their ids are in that of their start.
+fn begun_at(run_id: &uuid::Uuid) -> DateTime<Utc> {
+    let (seconds, nanos) = run_id.get_timestamp().map(|at| at.to_unix()).unwrap_or_default();
+    i64::try_from(seconds).ok().and_then(|seconds| DateTime::from_timestamp(seconds, nanos)).unwrap_or_else(Utc::now)
+}
+
 /// A run that has begun, now or in another process.
 pub struct Begun {
     pub run_id: String,
@@ -79,11 +85,12 @@ impl Begun {
     pub async fn of(project: &Project, rules: &[String], options: &RunOptions) -> Result<Self> {
         let params: Vec<String> = project.params.iter().map(|(name, value)| format!("{name}={value:?}")).collect();
         let params = digest_id(&params.iter().map(String::as_bytes).collect::<Vec<_>>());
+        let run_id = uuid::Uuid::now_v7();
         let fresh = || Document {
             version: VERSION,
             tieout: env!("CARGO_PKG_VERSION").to_string(),
-            run_id: uuid::Uuid::now_v7().to_string(),
-            started_at: Utc::now(),
+            run_id: run_id.to_string(),
+            started_at: begun_at(&run_id),
             rules: rules.to_vec(),
             strategy: options.strategy.map(|strategy| strategy.to_string()),
             exact: options.guarantee.is_some(),
@@ -179,7 +186,7 @@ impl Begun {
             RuleKind::Sql(_) => None,
         };
         execution.engine.progress.add_rows(report.rows.source + report.rows.target);
-        Ok(Ok(Compared { rule, report, inputs, again: None }))
+        Ok(Ok(Compared { rule, report, inputs, again: None, standing: None }))
     }
 
     /// Keeps what was compared so far, if that took long.
@@ -202,7 +209,7 @@ impl Begun {
             return Ok(());
         }
         let Some(identities) = identities(execution.engine, planned).await? else { return Ok(()) };
-        let Some(table) = output.table(&compared.rule.name) else { return Ok(()) };
+        let Some(table) = output.table(Table::Divergences, &compared.rule.name) else { return Ok(()) };
         let mut report = compared.report.clone();
         report.sample = None;
         let kept = Kept {

@@ -25,7 +25,7 @@ impl Dice {
 /// All that the ledger answers for, by path below the output.
 fn files(out: &Path) -> Vec<String> {
     let mut found = Vec::new();
-    let mut folders: Vec<PathBuf> = ["ledger", "runs", "divergences"].map(|name| out.join(name)).into();
+    let mut folders: Vec<PathBuf> = ["ledger", "runs", "divergences", "open"].map(|name| out.join(name)).into();
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
@@ -110,7 +110,7 @@ fn every_edit_is_found_and_named() {
     let (out, whole) = (tieout.path("out"), tieout.path("whole"));
     crate::support::copy_dir(&out, &whole);
     let all = files(&out);
-    assert_eq!(all.len(), 7 + 3 + 6);
+    assert_eq!(all.len(), 7 + 3 + 6 + 3);
     let newest = verified(&out, &Expected::default());
     assert_eq!(newest.wrong, []);
     let newest = Head { number: newest.head, hash: newest.hash };

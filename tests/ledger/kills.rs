@@ -174,7 +174,7 @@ fn a_run_that_goes_on() {
         (&"interrupted".into(), &id.as_str().into())
     );
     let said = verifies(&tieout);
-    assert!(said.contains("4 files") && !said.contains("note"), "{said}");
+    assert!(said.contains("6 files") && !said.contains("note"), "{said}");
     // What was kept of the rule is verified as well.
     let table = tieout.path(&format!("out/divergences/rule=lines/run={id}/part-0.parquet"));
     let mut bytes = fs::read(&table).unwrap();

@@ -101,7 +101,7 @@ fn a_run_in_the_ledger() {
     let document = tieout.run(["ledger", "show", "--format", "json", "--out", "out"]).exits(0).json();
     assert_eq!(document, Value::Array(entries));
     let said = verifies(&tieout);
-    assert!(said.starts_with("3 entries, 3 files (") && said.ends_with("): all is as it was written\n"), "{said}");
+    assert!(said.starts_with("3 entries, 4 files (") && said.ends_with("): all is as it was written\n"), "{said}");
     let told = tieout.run(["ledger", "verify", "--format", "json"]).exits(0).json();
     assert_eq!((&told["head"], &told["wrong"]), (&3.into(), &serde_json::json!([])));
     assert_eq!(told["hash"].as_str().unwrap(), sha256sum(&entry(&tieout, 3)));
@@ -181,8 +181,8 @@ fn what_was_there_before_the_ledger() {
     fs::remove_dir_all(tieout.path("out/ledger")).unwrap();
     tieout.run(["run", "-q"]).exits(1);
     let first = &entries(&tieout, &[])[0]["event"]["before"];
-    assert_eq!(first.as_array().unwrap().len(), 3, "{first}");
-    assert!(verifies(&tieout).contains("note: 3 files are from before the ledger"));
+    assert_eq!(first.as_array().unwrap().len(), 4, "{first}");
+    assert!(verifies(&tieout).contains("note: 4 files are from before the ledger"));
     let record =
         first.as_array().unwrap().iter().find_map(|file| file["path"].as_str().filter(|p| p.starts_with("runs/")));
     let record = record.unwrap();

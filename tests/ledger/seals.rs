@@ -110,6 +110,7 @@ fn a_cut_end() {
     for rule in ["lines", "same"] {
         fs::remove_dir_all(tieout.path(&format!("out/divergences/rule={rule}/run={run}"))).unwrap();
     }
+    fs::remove_dir_all(tieout.path(&format!("out/open/rule=lines/run={run}"))).unwrap();
     fs::remove_file(tieout.path(&format!("out/runs/{run}.parquet"))).unwrap();
     tieout.run(["ledger", "verify", "--key", "ours.pub"]).exits(0);
     let ended = tieout.run(["ledger", "verify", "--expect", &head]).exits(1).stdout;

@@ -104,7 +104,8 @@ fn object(path: &Path, relative: String) -> Result<Object> {
     Ok(Object { origin: Origin::Local(path.to_path_buf()), display, relative, meta })
 }
 
-/// The ETag is made of inode, time and size, so that a file replaced within one tick of the clock is noticed.
+/// The ETag is made of inode, times and size, so that a file replaced within one tick of the clock is noticed. One of the times is that of
+/// the inode's last change, which no program can set back: a file that was rewritten in place and given its old time again is another one.
 pub(super) fn stat(path: &Path, display: &str) -> Result<Stat> {
     let found = fs::metadata(path).map_err(|error| explain(&error, display))?;
     of(&found).ok_or_else(|| {
@@ -120,18 +121,21 @@ pub(super) fn of(found: &fs::Metadata) -> Option<Stat> {
     }
     let modified = found.modified().unwrap_or(UNIX_EPOCH);
     let nanos = modified.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos());
-    let e_tag = Some(format!("{:x}-{nanos:x}-{:x}", inode(found), found.len()));
+    let (inode, changed) = inode(found);
+    let e_tag = Some(format!("{inode:x}-{nanos:x}-{changed:x}-{:x}", found.len()));
     Some(Stat { size: found.len(), last_modified: DateTime::<Utc>::from(modified), e_tag, version: None })
 }
 
+/// Its number, and when it changed last, in nanoseconds.
 #[cfg(unix)]
-fn inode(found: &fs::Metadata) -> u64 {
-    std::os::unix::fs::MetadataExt::ino(found)
+pub(in crate::dataset) fn inode(found: &fs::Metadata) -> (u64, i128) {
+    use std::os::unix::fs::MetadataExt;
+    (found.ino(), i128::from(found.ctime()) * 1_000_000_000 + i128::from(found.ctime_nsec()))
 }
 
 #[cfg(not(unix))]
-fn inode(_: &fs::Metadata) -> u64 {
-    0
+pub(in crate::dataset) fn inode(_: &fs::Metadata) -> (u64, i128) {
+    (0, 0)
 }
 
 pub(super) fn not_unicode(path: &Path) -> Error {

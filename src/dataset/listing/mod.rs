@@ -136,6 +136,8 @@ pub(super) async fn stat(origin: &Origin, store: Option<&Arc<dyn ObjectStore>>, 
 }
 
 /// A local file as it is now; None for what is not a regular file.
+pub(super) use local::inode as local_inode;
+
 pub(super) fn local_stat(found: &std::fs::Metadata) -> Option<Stat> {
     local::of(found)
 }

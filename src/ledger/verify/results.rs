@@ -97,7 +97,7 @@ fn unnamed(told: &Told, there: &BTreeMap<String, u64>, verified: &mut Verified) 
 /// The run that a table is of which never came to its end.
 fn leftover<'a>(told: &'a Told, path: &str) -> Option<&'a str> {
     let mut parts = path.split('/');
-    let ("divergences", rule, run, "part-0.parquet", None) =
+    let ("divergences" | "open", rule, run, "part-0.parquet", None) =
         (parts.next()?, parts.next()?, parts.next()?, parts.next()?, parts.next())
     else {
         return None;

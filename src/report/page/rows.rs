@@ -119,7 +119,7 @@ pub fn shown(sample: &Sample, kind: &str, now: DateTime<Utc>) -> Result<Shown> {
 fn since(life: &Life, now: DateTime<Utc>) -> String {
     match life.runs_seen {
         0 | 1 => String::new(),
-        runs => format!("{}, for {}", counted(runs, "run"), age(life.first_seen, now)),
+        runs => format!("{}, for {}", counted(runs, "run"), age(life.open_since, now)),
     }
 }
 

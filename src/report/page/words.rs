@@ -38,8 +38,7 @@ pub fn lede(dossier: &Dossier, now: DateTime<Utc>) -> String {
     parts.push(match (open, dossier.rules.iter().filter_map(RuleDossier::oldest).min()) {
         (0, _) => format!("No divergence {then} open."),
         (n, oldest) => {
-            let since =
-                oldest.map_or(String::new(), |oldest| format!(", the oldest first seen {} ago", age(oldest, now)));
+            let since = oldest.map_or(String::new(), |oldest| format!(", the oldest for {}", age(oldest, now)));
             format!("{} {} open{since}.", counted(n, "divergence"), if n == 1 { then } else { are })
         }
     });

@@ -48,6 +48,7 @@ pub fn render(template: &str, values: minijinja::Value) -> Result<String> {
         "classify_rows" => include_str!("../../../queries/classify_rows.sql"),
         "history/sightings" => include_str!("../../../queries/history/sightings.sql"),
         "history/last_seen" => include_str!("../../../queries/history/last_seen.sql"),
+        "history/open" => include_str!("../../../queries/history/open.sql"),
         "history/runs" => include_str!("../../../queries/history/runs.sql"),
         "history/compare" => include_str!("../../../queries/history/compare.sql"),
         "checksum/local" => include_str!("../../../queries/checksum/local.sql"),

@@ -64,7 +64,8 @@ impl Connection {
     /// Runs statements, with semicolons between them; the rows of all of them as text.
     pub(super) async fn rows(&mut self, doing: &str, sql: &str) -> Result<TextRows> {
         let rows = self.raw_rows(doing, sql).await?;
-        rows.into_iter().map(|row| row.unwrap().into_iter().map(|value| text(doing, value)).collect()).collect()
+        let cells = |row: Row| row.unwrap_raw().into_iter().map(|value| text(doing, value.unwrap_or(Value::NULL)));
+        rows.into_iter().map(|row| cells(row).collect()).collect()
     }
 
     /// The same, with the names of columns.

@@ -7,6 +7,7 @@ use std::io::ErrorKind as IoKind;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use crate::dataset::listing::local_inode;
 use crate::error::{Error, ErrorKind, Result};
 
 /// Within the grain of a clock, a file may be written to twice.
@@ -27,9 +28,12 @@ pub(super) struct DatabaseFile {
 struct Stamp {
     size: u64,
     modified: Option<SystemTime>,
+    inode: (u64, i128),
     beside: u64,
     /// When the write-ahead log was last written to; None where there is none, or nothing in it.
     logged: Option<SystemTime>,
+    /// Which file it is. Its inode changes without a write: SQLite itself, as root, sets its owner whenever it opens it.
+    log_inode: Option<u64>,
 }
 
 impl DatabaseFile {
@@ -96,8 +100,10 @@ fn stamp(path: &Path) -> Result<Stamp> {
     Ok(Stamp {
         size: metadata.len(),
         modified: metadata.modified().ok(),
+        inode: local_inode(&metadata),
         beside: beside(path),
-        logged: log.and_then(|log| log.modified().ok()),
+        logged: log.as_ref().and_then(|log| log.modified().ok()),
+        log_inode: log.as_ref().map(|log| local_inode(log).0),
     })
 }
 

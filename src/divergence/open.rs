@@ -1,0 +1,189 @@
+//! What is open of a rule after a run, and since when: `<output>/open/rule=<rule>/run=<run_id>/part-0.parquet`, a row a divergence. A run
+//! makes it of what the run before it left open, and of its own divergences; so nobody has to look at all tables to tell it.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use datafusion::arrow::array::{AsArray, RecordBatch};
+use datafusion::arrow::compute::kernels::aggregate::min;
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit, TimestampMicrosecondType};
+use datafusion::catalog::TableProvider;
+use datafusion::datasource::empty::EmptyTable;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::prelude::{DataFrame, SessionContext, col, lit};
+use futures::TryStreamExt;
+use minijinja::context;
+use object_store::path::Path;
+
+use crate::dataset::store::Located;
+use crate::divergence::earlier::{Back, Earlier};
+use crate::divergence::lives::Lives;
+use crate::divergence::output::{Output, Table};
+use crate::divergence::reader::{Results, Width, part_of, table_at};
+use crate::divergence::recorded::{Recorded, Standing};
+use crate::divergence::schema::head;
+use crate::divergence::table::TableWriter;
+use crate::divergence::write::pool_bytes;
+use crate::error::Result;
+use crate::rule::sql::render;
+
+/// Bytes that a join by hash takes for a row, about. Where that is too much, rows are sorted, on disk if they must be.
+const HASHED_BYTES: u64 = 192;
+
+/// A rule that a run has compared.
+pub struct Stood<'a> {
+    pub rule: &'a str,
+    pub started: DateTime<Utc>,
+    /// Whether it resolves what it did not find.
+    pub whole: bool,
+    /// Rows of its divergence table.
+    pub found: u64,
+    /// What is open for longer is counted.
+    pub age: Option<TimeDelta>,
+}
+
+/// A step from what was open before a run to what is open after it.
+struct Step {
+    started: DateTime<Utc>,
+    whole: bool,
+    found: u64,
+    table: Option<Path>,
+}
+
+/// Tells what is open after the run, and how much of it for longer than `age`; writes the table.
+pub async fn stand(
+    ctx: &SessionContext,
+    output: &Output,
+    earlier: &mut Earlier,
+    run: Stood<'_>,
+) -> Result<(Standing, u64)> {
+    let located = output.located();
+    let back = earlier.of(run.rule);
+    let mut standing = Standing { earlier: earlier.mark().to_string(), ..Standing::default() };
+    if run.whole && run.found == 0 {
+        return Ok((standing, 0));
+    }
+    let planner = SessionContext::new();
+    let (before, mut steps, mut rows) = before(ctx, located, run.rule, back).await?;
+    let table = (run.found > 0).then(|| output.divergences(run.rule));
+    steps.push(Step { started: run.started, whole: run.whole, found: run.found, table });
+    rows += steps.iter().map(|step| step.found).sum::<u64>();
+    if rows == 0 {
+        return Ok((standing, 0));
+    }
+    planner.register_table("before", before)?;
+    let plan = plan(ctx, &planner, located, &steps).await?;
+    let frame =
+        if rows.saturating_mul(HASHED_BYTES) > pool_bytes(ctx) as u64 / 4 { by_sorting(ctx) } else { ctx.clone() };
+    let mut batches = frame.execute_logical_plan(plan).await?.execute_stream().await?;
+    let rule_output = output.open_of(run.rule);
+    let threads = ctx.copied_config().target_partitions();
+    let mut writer = TableWriter::open(&rule_output, &schema(), threads, pool_bytes(ctx) / 4)?;
+    let since = run.age.map(|age| (run.started - age).timestamp_micros());
+    let mut overdue = 0;
+    while let Some(batch) = batches.try_next().await? {
+        let batch = RecordBatch::try_new(schema(), batch.columns().to_vec())?;
+        let moments = batch.column(1).as_primitive::<TimestampMicrosecondType>();
+        standing.open += batch.num_rows() as u64;
+        let oldest = min(moments).and_then(DateTime::from_timestamp_micros);
+        standing.open_since = standing.open_since.into_iter().chain(oldest).min();
+        overdue += since.map_or(0, |since| moments.values().iter().filter(|at| **at < since).count() as u64);
+        writer.write(&batch).await?;
+    }
+    writer.close().await?;
+    Ok((standing, overdue))
+}
+
+/// What was open before the runs that are to be caught up with, these runs, and how many rows the first has.
+async fn before(
+    ctx: &SessionContext,
+    located: &Located,
+    rule: &str,
+    back: Back,
+) -> Result<(Arc<dyn TableProvider>, Vec<Step>, u64)> {
+    let nothing = || Arc::new(EmptyTable::new(schema())) as Arc<dyn TableProvider>;
+    // Nothing before a whole run that found nothing is open.
+    let fresh = back.runs.iter().rposition(|run| run.is_whole() && run.divergences() == 0);
+    if fresh.is_none() && back.is_long() {
+        let (table, rows) = from_all_tables(ctx, located, rule, &back.runs).await?;
+        return Ok((table.unwrap_or_else(nothing), Vec::new(), rows));
+    }
+    let mut steps = Vec::new();
+    for run in back.runs.iter().skip(fresh.map_or(0, |at| at + 1)) {
+        let table = match run.divergences() {
+            0 => None,
+            _ => part_of(located, Table::Divergences, rule, &run.run_id).await?,
+        };
+        steps.push(Step { started: run.started_at, whole: run.is_whole(), found: run.divergences(), table });
+    }
+    let open = |run: &Recorded| run.standing.as_ref().map_or(0, |standing| standing.open);
+    let base = back.base.filter(|base| fresh.is_none() && open(base) > 0);
+    let Some(base) = base else { return Ok((nothing(), steps, 0)) };
+    let table = match part_of(located, Table::Open, rule, &base.run_id).await? {
+        Some(path) => table_at(ctx, located, path, schema())?,
+        None => nothing(),
+    };
+    Ok((table, steps, open(&base)))
+}
+
+/// From all divergence tables, as `history.<rule>` tells it.
+async fn from_all_tables(
+    ctx: &SessionContext,
+    located: &Located,
+    rule: &str,
+    known: &[Recorded],
+) -> Result<(Option<Arc<dyn TableProvider>>, u64)> {
+    let results = Results::read_at(located.clone()).await?;
+    let last = known.last().map(|run| run.run_id.as_str()).unwrap_or_default();
+    let recorded = results.recorded()?;
+    let runs: Vec<&Recorded> = recorded.iter().filter(|run| run.rule == rule && run.run_id.as_str() <= last).collect();
+    let ids: Vec<&str> = runs.iter().filter(|run| run.divergences() > 0).map(|run| run.run_id.as_str()).collect();
+    let Some(table) = results.table(ctx, rule, &ids, Width::Identity).await? else { return Ok((None, 0)) };
+    let rows = runs.iter().map(|run| run.divergences()).max().unwrap_or(0);
+    let lives = Lives::of(rule, Default::default(), results.runs_until(last)?, table).await?;
+    Ok((Some(open_of(ctx, &lives).await?.into_view()), rows))
+}
+
+/// What no whole run resolved.
+async fn open_of(ctx: &SessionContext, lives: &Lives) -> Result<DataFrame> {
+    let all = ctx.read_table(lives.last_seen().await?)?;
+    Ok(all.filter(col("state").not_eq(lit("resolved")))?.select(vec![col("divergence_id"), col("open_since")])?)
+}
+
+async fn plan(
+    ctx: &SessionContext,
+    planner: &SessionContext,
+    located: &Located,
+    steps: &[Step],
+) -> Result<LogicalPlan> {
+    let found = Arc::new(Schema::new(head()));
+    for (at, step) in steps.iter().enumerate() {
+        let table: Arc<dyn TableProvider> = match &step.table {
+            Some(path) => table_at(ctx, located, path.clone(), found.clone())?,
+            None => Arc::new(EmptyTable::new(found.clone())),
+        };
+        planner.register_table(format!("found_{}", at + 1), table)?;
+    }
+    let runs = steps.iter().map(|step| context! { started => moment_sql(step.started), whole => step.whole });
+    let sql = render("history/open", context! { runs => runs.collect::<Vec<_>>() })?;
+    Ok(planner.state().create_logical_plan(&sql).await?)
+}
+
+fn moment_sql(at: DateTime<Utc>) -> String {
+    format!("arrow_cast({}, 'Timestamp(Microsecond, Some(\"UTC\"))')", at.timestamp_micros())
+}
+
+/// The same session, in which joins sort: they spill.
+fn by_sorting(ctx: &SessionContext) -> SessionContext {
+    let mut config = ctx.copied_config().with_target_partitions(1);
+    config.options_mut().optimizer.prefer_hash_join = false;
+    SessionContext::new_with_config_rt(config, ctx.runtime_env())
+}
+
+fn schema() -> SchemaRef {
+    let moment = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
+    Arc::new(Schema::new(vec![
+        Field::new("divergence_id", DataType::Utf8, true),
+        Field::new("open_since", moment, true),
+    ]))
+}

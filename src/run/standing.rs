@@ -1,0 +1,71 @@
+//! How rules stand at the end of a run: what is open after it, and whether any of it has been for longer than the budget allows.
+
+use chrono::TimeDelta;
+
+use crate::divergence::{Earlier, Output, Standing, Stood, stand};
+use crate::error::Result;
+use crate::run::execute::{Compared, Execution, note_on_budget};
+use crate::run::report::RuleReport;
+use crate::verdict::Outcome;
+
+impl Execution<'_> {
+    /// Fills in what is open after the run; a budget's age is known only then.
+    pub async fn stand(&self, compared: &mut [Compared<'_>]) -> Result<()> {
+        let Some(output) = self.output else {
+            compared.iter_mut().for_each(|one| without_past(&mut one.report));
+            return Ok(());
+        };
+        let rules: Vec<&str> = compared.iter().map(|one| one.rule.name.as_str()).collect();
+        let mut earlier = Earlier::than(output.located(), self.run_id, &rules).await?;
+        for one in compared {
+            let (standing, overdue) = self.stand_rule(output, &mut earlier, one).await?;
+            weigh(&mut one.report, self.started - standing.open_since.unwrap_or(self.started), overdue);
+            one.standing = Some(standing);
+        }
+        Ok(())
+    }
+
+    async fn stand_rule(
+        &self,
+        output: &Output,
+        earlier: &mut Earlier,
+        compared: &Compared<'_>,
+    ) -> Result<(Standing, u64)> {
+        let report = &compared.report;
+        let run = Stood {
+            rule: &compared.rule.name,
+            started: self.started,
+            whole: report.outcome != Outcome::Inconclusive && report.coverage.is_none(),
+            found: report.rows.divergences() + report.schema.len() as u64,
+            age: compared.rule.allow.age.and_then(|age| TimeDelta::from_std(age).ok()),
+        };
+        let stood = stand(&self.engine.ctx, output, earlier, run).await;
+        stood.map_err(|error| error.context("rule", &compared.rule.name))
+    }
+}
+
+/// Divergences that are open for too long are beyond the budget.
+fn weigh(report: &mut RuleReport, oldest: TimeDelta, overdue: u64) {
+    let Some(allow) = report.allow.as_mut().filter(|allow| allow.age.is_some()) else { return };
+    allow.used_age = oldest.to_std().ok();
+    if overdue > 0 {
+        let are = if overdue == 1 { "divergence is" } else { "divergences are" };
+        exceed(report, format!("{overdue} {are} open for longer than the budget's age"));
+    }
+}
+
+/// Where nothing is written, nothing is known of the past.
+fn without_past(report: &mut RuleReport) {
+    if report.allow.as_ref().is_some_and(|allow| allow.age.is_some()) && report.rows.divergences() > 0 {
+        exceed(report, "how long divergences are open is known only where results are written".into());
+    }
+}
+
+fn exceed(report: &mut RuleReport, why: String) {
+    if report.outcome == Outcome::Reconciled {
+        let within = note_on_budget(report.outcome, report.allow.as_ref());
+        report.notes.retain(|note| Some(note) != within.as_ref());
+        report.outcome = Outcome::Diverged;
+    }
+    report.notes.push(why);
+}
