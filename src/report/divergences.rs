@@ -8,6 +8,9 @@ use crate::error::Result;
 use crate::report::value::{Values, escape, pair, quote};
 use crate::side::{BySide, Side};
 
+/// Before the text of a cell that could not be read as its type: no value is written like that.
+pub const UNREADABLE: &str = "unreadable";
+
 /// The place of the first column that is a `sql` rule's own. Only the leading columns are ours: a rule may well return a column
 /// named `side`.
 pub fn own_columns(batch: &RecordBatch) -> usize {
@@ -80,7 +83,7 @@ impl<'a> Divergences<'a> {
         let (sides, names, texts) = (sides.as_string::<i32>(), names.as_string::<i32>(), texts.as_string::<i32>());
         Ok((0..cells.len())
             .find(|&i| sides.value(i) == side.as_str() && names.value(i) == column)
-            .map(|i| format!("unreadable {}", quote(texts.value(i)))))
+            .map(|i| format!("{UNREADABLE} {}", quote(texts.value(i)))))
     }
 
     pub fn key(&self, row: usize) -> String {

@@ -44,6 +44,11 @@ pub fn unmarked(text: String) -> Vec<Piece> {
     vec![Piece { text, marked: false }]
 }
 
+/// A text that has nothing in common with the other one.
+pub fn marked(text: String) -> Vec<Piece> {
+    vec![Piece { text, marked: true }]
+}
+
 #[derive(Default)]
 struct Pieces(Vec<Piece>);
 

@@ -8,9 +8,9 @@ use serde::Serialize;
 
 use crate::error::Result;
 use crate::history::{Life, Sample};
-use crate::report::divergences::{Divergences, own_columns};
+use crate::report::divergences::{Divergences, UNREADABLE, own_columns};
 use crate::report::numbers::{age, count, counted};
-use crate::report::page::marks::{Piece, marks, unmarked};
+use crate::report::page::marks::{Piece, marked, marks, unmarked};
 use crate::report::value::{Values, cut, cut_pair, escape};
 use crate::side::Side;
 
@@ -183,7 +183,9 @@ fn mismatch(table: &Divergences<'_>, row: usize, changed: &[String]) -> Result<(
         let (s, t) = cut_pair(&source, &target, PAIR);
         let whole = |full: &str, cut: &str| (full != cut).then(|| length(full));
         let (whole_source, whole_target) = (whole(&source, &s), whole(&target, &t));
-        let (s, t) = marks(&s, &t);
+        // What could not be read is no value that has anything in common with another.
+        let unreadable = [&source, &target].iter().any(|text| text.starts_with(UNREADABLE));
+        let (s, t) = if unreadable { (marked(s), marked(t)) } else { marks(&s, &t) };
         let half = |pieces, whole| Half { pieces, whole, ..Half::default() };
         lines.push(Line { column: Some(escape(name)), source: half(s, whole_source), target: half(t, whole_target) });
     }
@@ -207,7 +209,8 @@ fn one_side(table: &Divergences<'_>, row: usize, kind: &str, side: Side) -> Resu
     // Where the key is all there is.
     let pieces = if all == 0 { unmarked("here".into()) } else { Vec::new() };
     let here = Half { fields, pieces, ..Half::default() };
-    let there = Half { absent: Some(if kind == "duplicate_key" { "left over" } else { "missing" }), ..Half::default() };
+    let there =
+        Half { absent: Some(if kind == "duplicate_key" { "no row left" } else { "missing" }), ..Half::default() };
     let (source, target) = match side {
         Side::Source => (here, there),
         Side::Target => (there, here),
@@ -308,7 +311,7 @@ mod tests {
                 "18 value_mismatch amount [unreadable '12,x'] | [0.99]",
                 "19 missing_in_target - amount=7.00,status=NULL | missing",
                 "20 missing_in_source - missing | amount=8.00,status='NULL'",
-                "21 duplicate_key - left over | amount=3.00,status=E'a\\nb'",
+                "21 duplicate_key - no row left | amount=3.00,status=E'a\\nb'",
             ]
         );
         assert_eq!(shown.columns, ["x", "amount", "status"]);
