@@ -6,6 +6,7 @@ mod check;
 mod compile;
 mod completions;
 mod diff;
+mod expire;
 mod failure;
 mod init;
 mod interrupt;
@@ -65,6 +66,7 @@ enum Command {
     Status(past::status::Args),
     History(past::history::Args),
     Compare(past::compare::Args),
+    Expire(expire::Args),
     Init(init::Args),
     Schema(schema::Args),
     Completions(completions::Args),
@@ -109,6 +111,7 @@ impl Command {
             Command::Status(args) => past::status::execute(&args),
             Command::History(args) => past::history::execute(&args),
             Command::Compare(args) => past::compare::execute(&args),
+            Command::Expire(args) => expire::execute(&args),
             Command::Init(args) => init::execute(args),
             Command::Schema(_) => schema::execute(),
             Command::Completions(args) => completions::execute(args),
@@ -121,6 +124,7 @@ impl Command {
             Command::Diff(args) => args.output.format == args::Format::Json,
             Command::Run(args) => args.output.format == args::Format::Json,
             Command::Ledger(args) => args.speaks_json(),
+            Command::Expire(args) => args.format == args::Format::Json,
             Command::Status(past::status::Args { past })
             | Command::History(past::history::Args { past, .. })
             | Command::Compare(past::compare::Args { past, .. }) => past.format == args::Format::Json,

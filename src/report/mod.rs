@@ -3,6 +3,7 @@
 
 mod calendar;
 mod columns;
+mod expired;
 mod explain;
 mod json;
 pub mod numbers;
@@ -15,6 +16,7 @@ pub mod table;
 mod text;
 pub mod value;
 
+pub use expired::expired;
 pub use explain::{explanation, explanation_in_brief};
 pub use json::json;
 pub use palette::Palette;

@@ -6,7 +6,7 @@ use super::pages;
 use crate::support::root;
 use crate::support::tieout::Tieout;
 
-const COMMANDS: [&str; 13] = [
+const COMMANDS: [&str; 14] = [
     "diff",
     "run",
     "check",
@@ -19,6 +19,7 @@ const COMMANDS: [&str; 13] = [
     "schema",
     "completions",
     "ledger",
+    "expire",
     "keys",
 ];
 
