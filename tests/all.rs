@@ -9,6 +9,7 @@ mod cli;
 mod databases;
 mod docs;
 mod examples;
+mod expire;
 mod filters;
 mod history;
 mod identity;

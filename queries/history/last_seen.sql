@@ -15,4 +15,4 @@ SELECT divergence_id, kind,
   {{ column.sql }}{% if column.sql != column.name %} AS {{ column.name }}{% endif %}
 {%- endfor %}
 FROM sightings
-WHERE "{{ mark }}next" IS NULL
+WHERE "{{ mark }}next" IS NULL{% if base %} AND NOT "{{ mark }}expired"{% endif %}

@@ -3,6 +3,9 @@ SELECT n, state, resolved_by, count(*) AS divergences
 FROM (
   SELECT CAST("{{ mark }}n" AS BIGINT) AS n,
     CASE
+{%- if base %}
+      WHEN "{{ mark }}expired" THEN 'expired'
+{%- endif %}
       WHEN "{{ mark }}previous" IS NULL THEN 'new'
       WHEN "{{ mark }}whole_after_previous" < "{{ mark }}n" THEN 'reopened'
       ELSE 'persisting'

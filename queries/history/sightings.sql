@@ -18,20 +18,34 @@ digested AS (
   SELECT *, {% if values %}row_digest({{ values | join(", ") }}){% else %}0{% endif %} AS "{{ mark }}digest"
   FROM divergences
 ),
-lived AS (
+seen AS (
   SELECT d.*,
     r.n AS "{{ mark }}n",
     r.started_at AS "{{ mark }}seen",
-    r.next_whole AS "{{ mark }}next_whole",
-    lag(r.n) OVER life AS "{{ mark }}previous",
-    lag(r.next_whole) OVER life AS "{{ mark }}whole_after_previous",
-    lead(r.n) OVER life AS "{{ mark }}next",
-    first_value(r.started_at) OVER life AS "{{ mark }}first_seen",
-    count(*) OVER life AS "{{ mark }}runs_seen",
-    coalesce(d."{{ mark }}digest" <> lag(d."{{ mark }}digest") OVER life, FALSE) AS "{{ mark }}changed"
+    r.next_whole AS "{{ mark }}next_whole"{% if base %},
+    FALSE AS "{{ mark }}expired"
+{%- endif %}
   FROM ordered r
   JOIN digested d ON d.run_id = r.run_id
-  WINDOW life AS (PARTITION BY d.divergence_id ORDER BY r.n ROWS UNBOUNDED PRECEDING)
+{%- if base %}
+  UNION ALL
+  -- of tables that are expired: what was open after the last of them
+  SELECT {% for column in all %}{% if column == '"divergence_id"' %}b.divergence_id{% else %}NULL AS {{ column }}{% endif %}, {% endfor %}NULL,
+    r.n, b.open_since, r.next_whole, TRUE
+  FROM (SELECT n, next_whole FROM ordered WHERE run_id = {{ base }}) r
+  CROSS JOIN base b
+{%- endif %}
+),
+lived AS (
+  SELECT *,
+    lag("{{ mark }}n") OVER life AS "{{ mark }}previous",
+    lag("{{ mark }}next_whole") OVER life AS "{{ mark }}whole_after_previous",
+    lead("{{ mark }}n") OVER life AS "{{ mark }}next",
+    first_value("{{ mark }}seen") OVER life AS "{{ mark }}first_seen",
+    count(*) OVER life AS "{{ mark }}runs_seen",
+    coalesce("{{ mark }}digest" <> lag("{{ mark }}digest") OVER life, FALSE) AS "{{ mark }}changed"
+  FROM seen
+  WINDOW life AS (PARTITION BY divergence_id ORDER BY "{{ mark }}n" ROWS UNBOUNDED PRECEDING)
 )
 SELECT *,
   -- it has been open since the last sighting that was new, or came after a whole run without it

@@ -185,6 +185,11 @@ fn told(event: &Event) -> String {
             format!("run {run_id} finished: {outcome}, {}", counted(found, "divergence"))
         }
         Event::RunCancelled { run_id, why } => format!("run {run_id} ended without a result: {why}"),
+        Event::Expired { before, rules } => {
+            let files = counted(rules.iter().map(|rule| rule.files).sum(), "file");
+            let before = before.format("%Y-%m-%d %H:%M:%SZ");
+            format!("{files} of runs before {before} expired: {}", counted(rules.len() as u64, "rule"))
+        }
         Event::Sealed { number, public_key, .. } => format!("entry {number} sealed with {public_key}"),
     }
 }

@@ -6,6 +6,7 @@ mod check;
 mod compile;
 mod completions;
 mod diff;
+mod expire;
 mod failure;
 mod init;
 mod interrupt;
@@ -67,6 +68,7 @@ enum Command {
     Compare(past::compare::Args),
     Causes(past::causes::Args),
     Report(past::report::Args),
+    Expire(expire::Args),
     Init(init::Args),
     Schema(schema::Args),
     Completions(completions::Args),
@@ -113,6 +115,7 @@ impl Command {
             Command::Compare(args) => past::compare::execute(&args),
             Command::Causes(args) => past::causes::execute(&args),
             Command::Report(args) => past::report::execute(&args),
+            Command::Expire(args) => expire::execute(&args),
             Command::Init(args) => init::execute(args),
             Command::Schema(_) => schema::execute(),
             Command::Completions(args) => completions::execute(args),
@@ -125,6 +128,7 @@ impl Command {
             Command::Diff(args) => args.output.format == args::Format::Json,
             Command::Run(args) => args.output.format == args::Format::Json,
             Command::Ledger(args) => args.speaks_json(),
+            Command::Expire(args) => args.format == args::Format::Json,
             Command::Status(past::status::Args { past })
             | Command::History(past::history::Args { past, .. })
             | Command::Compare(past::compare::Args { past, .. })

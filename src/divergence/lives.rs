@@ -12,6 +12,7 @@ use datafusion::datasource::ViewTable;
 use datafusion::prelude::SessionContext;
 use minijinja::context;
 
+use crate::divergence::reader::Sightings;
 use crate::divergence::schema::head;
 use crate::error::Result;
 use crate::rule::sql::{Item, ident, literal, render};
@@ -24,43 +25,57 @@ pub struct Lives {
     /// Plans, and never executes: names in it are no names of a user's session.
     planner: SessionContext,
     columns: Vec<Item>,
+    /// Runs that found something, and whose tables are expired.
+    pub expired: BTreeSet<String>,
+    /// Whether it is known what was open after them.
+    base: bool,
     /// What the names begin with that no column of the rule has.
     mark: String,
 }
 
 impl Lives {
-    /// `runs`: the records of all runs; `keys`: the names of the key columns in `divergences`.
+    /// `runs`: the records of all runs; `keys`: the names of the key columns in the divergence tables.
     pub async fn of(
         rule: &str,
         keys: BTreeSet<String>,
         runs: Arc<dyn TableProvider>,
-        divergences: Arc<dyn TableProvider>,
+        tables: Sightings,
     ) -> Result<Self> {
+        let Sightings { table: divergences, base, expired } = tables;
         let planner = SessionContext::new();
         crate::sql::register(&planner)?;
         let schema = divergences.schema();
         let columns = other_columns(&schema);
         planner.register_table("runs", runs)?;
         planner.register_table("divergences", divergences)?;
+        let after = match base {
+            Some((run_id, open)) => {
+                planner.register_table("base", open)?;
+                Some(literal(&run_id))
+            }
+            None => None,
+        };
         let mut mark = "#".to_string();
         while schema.fields().iter().any(|field| field.name().starts_with(&mark)) {
             mark.push('#');
         }
-        let this = Self { planner, columns, mark };
+        let this = Self { planner, columns, expired, base: after.is_some(), mark };
         let values = value_columns(&schema, &keys);
-        let sightings = this.view("history/sightings", context! { rule => literal(rule), values }).await?;
+        let all: Vec<String> = schema.fields().iter().map(|field| ident(field.name())).collect();
+        let sightings = context! { rule => literal(rule), values, all, base => after };
+        let sightings = this.view("history/sightings", sightings).await?;
         this.planner.register_table("sightings", sightings)?;
         Ok(this)
     }
 
     /// One row a divergence, as it was last seen: `history.<rule>`.
     pub async fn last_seen(&self) -> Result<Arc<dyn TableProvider>> {
-        self.view("history/last_seen", context! { columns => self.columns.clone() }).await
+        self.view("history/last_seen", context! { columns => self.columns.clone(), base => self.base }).await
     }
 
     /// How many divergences each run found, by state and by the run that resolved them.
     pub async fn by_run(&self) -> Result<Arc<dyn TableProvider>> {
-        self.view("history/runs", context! {}).await
+        self.view("history/runs", context! { base => self.base }).await
     }
 
     async fn view(&self, template: &str, values: minijinja::Value) -> Result<Arc<dyn TableProvider>> {

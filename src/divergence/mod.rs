@@ -7,6 +7,7 @@
 mod assemble;
 mod detail;
 mod earlier;
+mod expire;
 mod identity;
 mod lives;
 mod open;
@@ -22,10 +23,11 @@ mod write;
 
 pub use assemble::{Assembler, assemble_query, assemble_schema_differences};
 pub use earlier::{Earlier, marks};
+pub use expire::Expiring;
 pub use lives::{Lives, value_columns};
 pub use open::{Stood, stand};
 pub use output::{LEDGER, MARKER, Output, RuleOutput, StoredFile, Table, check_marker};
-pub use reader::{Results, Width, first_rows, register_results};
+pub use reader::{Results, Sightings, Width, first_rows, register_results};
 pub use recorded::{Recorded, Standing};
 pub use records::{RunRecord, run_record_schema};
 pub use schema::{DivergenceSchema, stored_type};

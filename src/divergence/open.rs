@@ -50,26 +50,27 @@ struct Step {
     table: Option<Path>,
 }
 
-/// Tells what is open after the run, and how much of it for longer than `age`; writes the table.
+/// Tells what is open after the run, and how much of it for longer than `age`; writes the table. None where that cannot be told: a table
+/// of an earlier run is gone.
 pub async fn stand(
     ctx: &SessionContext,
     output: &Output,
     earlier: &mut Earlier,
     run: Stood<'_>,
-) -> Result<(Standing, u64)> {
+) -> Result<Option<(Standing, u64)>> {
     let located = output.located();
     let back = earlier.of(run.rule);
     let mut standing = Standing { earlier: earlier.mark().to_string(), ..Standing::default() };
     if run.whole && run.found == 0 {
-        return Ok((standing, 0));
+        return Ok(Some((standing, 0)));
     }
     let planner = SessionContext::new();
-    let (before, mut steps, mut rows) = before(ctx, located, run.rule, back).await?;
+    let Some((before, mut steps, mut rows)) = before(ctx, located, run.rule, back).await? else { return Ok(None) };
     let table = (run.found > 0).then(|| output.divergences(run.rule));
     steps.push(Step { started: run.started, whole: run.whole, found: run.found, table });
     rows += steps.iter().map(|step| step.found).sum::<u64>();
     if rows == 0 {
-        return Ok((standing, 0));
+        return Ok(Some((standing, 0)));
     }
     planner.register_table("before", before)?;
     let plan = plan(ctx, &planner, located, &steps).await?;
@@ -78,11 +79,11 @@ pub async fn stand(
     let mut batches = frame.execute_logical_plan(plan).await?.execute_stream().await?;
     let rule_output = output.open_of(run.rule);
     let threads = ctx.copied_config().target_partitions();
-    let mut writer = TableWriter::open(&rule_output, &schema(), threads, pool_bytes(ctx) / 4)?;
+    let mut writer = TableWriter::open(&rule_output, &open_schema(), threads, pool_bytes(ctx) / 4)?;
     let since = run.age.map(|age| (run.started - age).timestamp_micros());
     let mut overdue = 0;
     while let Some(batch) = batches.try_next().await? {
-        let batch = RecordBatch::try_new(schema(), batch.columns().to_vec())?;
+        let batch = RecordBatch::try_new(open_schema(), batch.columns().to_vec())?;
         let moments = batch.column(1).as_primitive::<TimestampMicrosecondType>();
         standing.open += batch.num_rows() as u64;
         let oldest = min(moments).and_then(DateTime::from_timestamp_micros);
@@ -91,7 +92,7 @@ pub async fn stand(
         writer.write(&batch).await?;
     }
     writer.close().await?;
-    Ok((standing, overdue))
+    Ok(Some((standing, overdue)))
 }
 
 /// What was open before the runs that are to be caught up with, these runs, and how many rows the first has.
@@ -100,30 +101,30 @@ async fn before(
     located: &Located,
     rule: &str,
     back: Back,
-) -> Result<(Arc<dyn TableProvider>, Vec<Step>, u64)> {
-    let nothing = || Arc::new(EmptyTable::new(schema())) as Arc<dyn TableProvider>;
+) -> Result<Option<(Arc<dyn TableProvider>, Vec<Step>, u64)>> {
+    let nothing = || Arc::new(EmptyTable::new(open_schema())) as Arc<dyn TableProvider>;
     // Nothing before a whole run that found nothing is open.
     let fresh = back.runs.iter().rposition(|run| run.is_whole() && run.divergences() == 0);
     if fresh.is_none() && back.is_long() {
         let (table, rows) = from_all_tables(ctx, located, rule, &back.runs).await?;
-        return Ok((table.unwrap_or_else(nothing), Vec::new(), rows));
+        return Ok(Some((table.unwrap_or_else(nothing), Vec::new(), rows)));
     }
     let mut steps = Vec::new();
     for run in back.runs.iter().skip(fresh.map_or(0, |at| at + 1)) {
         let table = match run.divergences() {
             0 => None,
-            _ => part_of(located, Table::Divergences, rule, &run.run_id).await?,
+            _ => match part_of(located, Table::Divergences, rule, &run.run_id).await? {
+                None => return Ok(None),
+                table => table,
+            },
         };
         steps.push(Step { started: run.started_at, whole: run.is_whole(), found: run.divergences(), table });
     }
     let open = |run: &Recorded| run.standing.as_ref().map_or(0, |standing| standing.open);
     let base = back.base.filter(|base| fresh.is_none() && open(base) > 0);
-    let Some(base) = base else { return Ok((nothing(), steps, 0)) };
-    let table = match part_of(located, Table::Open, rule, &base.run_id).await? {
-        Some(path) => table_at(ctx, located, path, schema())?,
-        None => nothing(),
-    };
-    Ok((table, steps, open(&base)))
+    let Some(base) = base else { return Ok(Some((nothing(), steps, 0))) };
+    let Some(path) = part_of(located, Table::Open, rule, &base.run_id).await? else { return Ok(None) };
+    Ok(Some((table_at(ctx, located, path, open_schema())?, steps, open(&base))))
 }
 
 /// From all divergence tables, as `history.<rule>` tells it.
@@ -137,10 +138,9 @@ async fn from_all_tables(
     let last = known.last().map(|run| run.run_id.as_str()).unwrap_or_default();
     let recorded = results.recorded()?;
     let runs: Vec<&Recorded> = recorded.iter().filter(|run| run.rule == rule && run.run_id.as_str() <= last).collect();
-    let ids: Vec<&str> = runs.iter().filter(|run| run.divergences() > 0).map(|run| run.run_id.as_str()).collect();
-    let Some(table) = results.table(ctx, rule, &ids, Width::Identity).await? else { return Ok((None, 0)) };
+    let Some(tables) = results.sightings(ctx, rule, &runs, Width::Identity).await? else { return Ok((None, 0)) };
     let rows = runs.iter().map(|run| run.divergences()).max().unwrap_or(0);
-    let lives = Lives::of(rule, Default::default(), results.runs_until(last)?, table).await?;
+    let lives = Lives::of(rule, Default::default(), results.runs_until(last)?, tables).await?;
     Ok((Some(open_of(ctx, &lives).await?.into_view()), rows))
 }
 
@@ -180,7 +180,7 @@ fn by_sorting(ctx: &SessionContext) -> SessionContext {
     SessionContext::new_with_config_rt(config, ctx.runtime_env())
 }
 
-fn schema() -> SchemaRef {
+pub(super) fn open_schema() -> SchemaRef {
     let moment = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
     Arc::new(Schema::new(vec![
         Field::new("divergence_id", DataType::Utf8, true),

@@ -1,7 +1,7 @@
 //! Past results as tables of a session: `runs`, each rule's divergences as `divergences.<rule>`, and what became of them as
 //! `history.<rule>`. Runs without a record do not exist.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use datafusion::arrow::array::AsArray;
@@ -21,6 +21,7 @@ use object_store::{ObjectStore, ObjectStoreExt};
 
 use crate::dataset::store::{Located, locate};
 use crate::divergence::lives::Lives;
+use crate::divergence::open::open_schema;
 use crate::divergence::output::{RuleOutput, Table};
 use crate::divergence::recorded::{Recorded, recorded};
 use crate::divergence::records::run_record_schema;
@@ -35,6 +36,15 @@ pub(super) const AT_ONCE: usize = 16;
 pub struct Results {
     pub(super) located: Located,
     pub(super) batches: Vec<RecordBatch>,
+}
+
+/// The divergence tables of a rule.
+pub struct Sightings {
+    pub table: Arc<dyn TableProvider>,
+    /// Where tables are expired: the last of these runs, and what was open after it.
+    pub base: Option<(String, Arc<dyn TableProvider>)>,
+    /// Runs that found something, and whose tables are gone.
+    pub expired: BTreeSet<String>,
 }
 
 /// How much of the divergence tables is read.
@@ -55,6 +65,10 @@ impl Results {
     pub(super) async fn read_at(located: Located) -> Result<Self> {
         let batches = read_records(&located).await?;
         Ok(Self { located, batches })
+    }
+
+    pub(super) fn located(&self) -> &Located {
+        &self.located
     }
 
     /// The output, as people know it.
@@ -91,10 +105,57 @@ impl Results {
         runs: &[&str],
         width: Width,
     ) -> Result<Option<Arc<dyn TableProvider>>> {
-        let store_url = results_url()?;
-        ctx.runtime_env().register_object_store(store_url.as_ref(), self.located.store.clone());
-        let table = divergence_table(ctx, &self.located, store_url.as_str(), rule, runs, width).await?;
+        let parts = self.parts(rule, runs).await?;
+        let there: Vec<Path> = parts.into_iter().filter_map(|(_, path)| path).collect();
+        let table = divergence_table(ctx, &self.located, &there, width).await?;
         Ok(table.map(|table| Arc::new(table) as Arc<dyn TableProvider>))
+    }
+
+    /// The files of the tables that these runs have written of a rule.
+    async fn parts<'a>(&self, rule: &str, runs: &[&'a str]) -> Result<Vec<(&'a str, Option<Path>)>> {
+        let part = async |run: &&'a str| Ok((*run, part_of(&self.located, Table::Divergences, rule, run).await?));
+        futures::stream::iter(runs).map(part).buffered(AT_ONCE).try_collect().await
+    }
+
+    /// The first of these runs whose table is not there.
+    pub async fn first_gone(&self, rule: &str, runs: &[&Recorded]) -> Result<Option<String>> {
+        let ids: Vec<&str> = runs.iter().map(|run| run.run_id.as_str()).collect();
+        let parts = self.parts(rule, &ids).await?;
+        Ok(parts.into_iter().find(|(_, path)| path.is_none()).map(|(run, _)| run.to_string()))
+    }
+
+    /// The tables of these runs of a rule, which are in their order; none where nothing is there. Of runs that found nothing, none is
+    /// needed.
+    pub async fn sightings(
+        &self,
+        ctx: &SessionContext,
+        rule: &str,
+        runs: &[&Recorded],
+        width: Width,
+    ) -> Result<Option<Sightings>> {
+        // A table without rows has columns, and no more.
+        let runs: Vec<&Recorded> =
+            runs.iter().copied().filter(|run| width == Width::Full || run.divergences() > 0).collect();
+        let ids: Vec<&str> = runs.iter().map(|run| run.run_id.as_str()).collect();
+        let parts = self.parts(rule, &ids).await?;
+        let gone = |at: usize| parts[at].1.is_none() && runs[at].divergences() > 0;
+        let expired: BTreeSet<String> =
+            (0..runs.len()).filter(|at| gone(*at)).map(|at| runs[at].run_id.clone()).collect();
+        let last = (0..runs.len()).rev().find(|at| gone(*at));
+        let mut base = None;
+        // Runs after it that found nothing left open what it did, or nothing.
+        let after = (0..runs.len()).skip_while(|at| Some(*at) != last && last.is_some());
+        for at in after.take_while(|at| last.is_some() && (Some(*at) == last || runs[*at].divergences() == 0)) {
+            if let Some(path) = part_of(&self.located, Table::Open, rule, &runs[at].run_id).await? {
+                base = Some((at, table_at(ctx, &self.located, path, open_schema())?));
+                break;
+            }
+        }
+        let from = base.as_ref().map_or(0, |(at, _)| at + 1);
+        let there: Vec<Path> = parts[from..].iter().filter_map(|(_, path)| path.clone()).collect();
+        let Some(table) = divergence_table(ctx, &self.located, &there, width).await? else { return Ok(None) };
+        let base = base.map(|(at, table)| (runs[at].run_id.clone(), table));
+        Ok(Some(Sightings { table: Arc::new(table), base, expired }))
     }
 }
 
@@ -122,9 +183,9 @@ pub async fn register_results(ctx: &SessionContext, output: &str) -> Result<()> 
         let runs: Vec<&str> = recorded.iter().map(|recorded| recorded.run_id.as_str()).collect();
         // A rule that was never compared has no table.
         let Some(table) = results.table(ctx, rule, &runs, Width::Full).await? else { continue };
-        if lives {
+        if lives && let Some(sightings) = results.sightings(ctx, rule, &recorded, Width::Full).await? {
             let keys = recorded.iter().flat_map(|recorded| recorded.key.clone()).collect();
-            let lives = Lives::of(rule, keys, results.runs()?, table.clone()).await?;
+            let lives = Lives::of(rule, keys, results.runs()?, sightings).await?;
             history.register_table(rule.to_string(), lives.last_seen().await?)?;
         }
         divergences.register_table(rule.to_string(), table)?;
@@ -225,11 +286,11 @@ fn to_current(batch: &RecordBatch) -> Result<RecordBatch> {
 async fn divergence_table(
     ctx: &SessionContext,
     located: &Located,
-    store_url: &str,
-    rule: &str,
-    runs: &[&str],
+    paths: &[Path],
     width: Width,
 ) -> Result<Option<ListingTable>> {
+    let store_url = results_url()?;
+    ctx.runtime_env().register_object_store(store_url.as_ref(), located.store.clone());
     let mut urls = Vec::new();
     let mut merged: Vec<Field> = match width {
         Width::Full => Vec::new(),
@@ -237,12 +298,8 @@ async fn divergence_table(
     };
     let mut positions: HashMap<String, usize> = HashMap::new();
     let options = ListingOptions::new(Arc::new(ParquetFormat::default()));
-    let mut there = futures::stream::iter(runs)
-        .map(async |run| part_of(located, Table::Divergences, rule, run).await)
-        .buffered(AT_ONCE);
-    while let Some(path) = there.next().await {
-        let Some(path) = path? else { continue };
-        let url = ListingTableUrl::parse(format!("{}{}", store_url, path))?;
+    for path in paths {
+        let url = ListingTableUrl::parse(format!("{}{}", store_url.as_str(), path))?;
         if width == Width::Identity {
             urls.push(url);
             continue;

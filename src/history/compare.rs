@@ -79,6 +79,7 @@ impl Past {
             partial: there().any(|run| !run.is_whole()),
             ..Compared::default()
         };
+        self.check_kept(rule, there()).await?;
         let found: Vec<&str> = there().filter(|run| run.divergences() > 0).map(|run| run.run_id.as_str()).collect();
         let Some(table) = self.table(rule, &found, Width::Full).await? else { return Ok(compared) };
         let keys = there().flat_map(|run| run.key.clone()).collect();

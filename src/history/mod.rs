@@ -19,7 +19,7 @@ use datafusion::prelude::SessionContext;
 
 use crate::divergence::{Lives, Recorded, Results, Width, marks};
 use crate::engine::{Engine, Limits};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::project::model::Project;
 
 pub use compare::{Compared, Comparison, RunStart};
@@ -57,6 +57,19 @@ impl Past {
         &self.ctx
     }
 
+    /// An error where a run found something, and its table is no longer kept.
+    async fn check_kept(&self, rule: &str, runs: impl Iterator<Item = &Recorded>) -> Result<()> {
+        let runs: Vec<&Recorded> = runs.filter(|run| run.divergences() > 0).collect();
+        match self.results.first_gone(rule, &runs).await? {
+            None => Ok(()),
+            Some(run) => Err(Error::new(
+                ErrorKind::NotFound,
+                format!("the divergences of `{rule}` in the run {run} are expired"),
+            )
+            .hint("their counts are kept: `tieout history` tells them")),
+        }
+    }
+
     fn mark_of(&self, run_id: &str) -> Option<&str> {
         self.marks.get(run_id).map(String::as_str)
     }
@@ -68,10 +81,8 @@ impl Past {
 
     /// The views over what the runs of a rule found; none where they found nothing.
     async fn lives(&self, rule: &str, runs: &[&Recorded]) -> Result<Option<Lives>> {
-        // What found nothing has a table without rows.
-        let found: Vec<&str> = runs.iter().filter(|run| run.divergences() > 0).map(|run| run.run_id.as_str()).collect();
-        match self.table(rule, &found, Width::Identity).await? {
-            Some(table) => Ok(Some(Lives::of(rule, Default::default(), self.results.runs()?, table).await?)),
+        match self.results.sightings(&self.ctx, rule, runs, Width::Identity).await? {
+            Some(tables) => Ok(Some(Lives::of(rule, Default::default(), self.results.runs()?, tables).await?)),
             None => Ok(None),
         }
     }

@@ -39,6 +39,8 @@ pub struct RunLine {
     pub persisting: u64,
     /// Seen before, and gone in this run.
     pub resolved: u64,
+    /// Its table is no longer kept: what of its divergences was new is not known, nor, but for the last such run, what it resolved.
+    pub expired: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -75,10 +77,12 @@ impl Past {
             reopened: 0,
             persisting: 0,
             resolved: 0,
+            expired: false,
         };
         let mut runs: Vec<RunLine> = recorded.iter().map(line).collect();
         let (mut open, mut oldest) = (Vec::new(), None);
         if let Some(lives) = self.lives(rule, &recorded).await? {
+            runs.iter_mut().for_each(|run| run.expired = lives.expired.contains(&run.run_id));
             self.fill(&lives, &mut runs).await?;
             open = self.open_by_kind(&lives).await?;
             oldest = self.oldest(&lives).await?;
@@ -99,6 +103,7 @@ impl Past {
                 match found.text("state", row)?.as_str() {
                     "new" => run.new += count,
                     "reopened" => run.reopened += count,
+                    "expired" => {}
                     _ => run.persisting += count,
                 }
             }

@@ -59,6 +59,11 @@ pub enum Event {
         run_id: String,
         why: String,
     },
+    /// Old tables are removed; the entries that named them stay.
+    Expired {
+        before: DateTime<Utc>,
+        rules: Vec<RuleExpired>,
+    },
     /// An entry before this one, signed.
     Sealed {
         number: u64,
@@ -71,6 +76,19 @@ pub enum Event {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Before {
     pub path: String,
+    pub bytes: u64,
+}
+
+/// The tables of a rule that are removed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RuleExpired {
+    pub rule: String,
+    /// Tables of runs whose ids stand before this one.
+    pub until: String,
+    /// But for what was open after this one.
+    pub base: Option<String>,
+    pub runs: u64,
+    pub files: u64,
     pub bytes: u64,
 }
 
@@ -111,7 +129,7 @@ impl Event {
             | Event::RunResumed { run_id, .. }
             | Event::RunFinished { run_id, .. }
             | Event::RunCancelled { run_id, .. } => Some(run_id),
-            Event::Begun { .. } | Event::Sealed { .. } => None,
+            Event::Begun { .. } | Event::Expired { .. } | Event::Sealed { .. } => None,
         }
     }
 }
@@ -173,7 +191,8 @@ pub fn refuse_newer(number: u64, bytes: &[u8]) -> Result<()> {
         r#type: String,
     }
     let Ok(any) = serde_json::from_slice::<Any>(bytes) else { return Ok(()) };
-    const KNOWN: [&str; 6] = ["begun", "run_started", "run_resumed", "run_finished", "run_cancelled", "sealed"];
+    const KNOWN: [&str; 7] =
+        ["begun", "run_started", "run_resumed", "run_finished", "run_cancelled", "expired", "sealed"];
     let known = KNOWN.contains(&any.event.r#type.as_str());
     // Damage is not for here: an entry of another version has a sum as well.
     if (any.version <= VERSION && known) || Entry::body(bytes).is_err() {

@@ -25,7 +25,7 @@ use crate::divergence::LEDGER as FOLDER;
 use crate::error::{Error, ErrorKind, Result};
 
 pub use append::Appended;
-pub use entry::{Entry, Event, RuleDone, RuleNamed, StoredFile};
+pub use entry::{Entry, Event, RuleDone, RuleExpired, RuleNamed, StoredFile};
 pub use files::sha256;
 pub use mention::Mention;
 pub use pending::complete;

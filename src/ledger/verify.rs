@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::divergence::LEDGER as FOLDER;
 use crate::error::{Error, ErrorKind, Result};
-use crate::ledger::entry::{Before, Entry, Event, RuleDone, StoredFile, path, refuse_newer};
+use crate::ledger::entry::{Before, Entry, Event, RuleDone, RuleExpired, StoredFile, path, refuse_newer};
 use crate::ledger::files::sha256;
 use crate::ledger::seal::{PublicKey, holds};
 use crate::ledger::{Head, Ledger, complete, number};
@@ -57,6 +57,8 @@ struct Told {
     before: Vec<Before>,
     /// Files of runs that are finished, each with the entry that names it.
     files: BTreeMap<String, (StoredFile, u64)>,
+    /// Files that were named, and are removed since.
+    expired: BTreeSet<String>,
 }
 
 #[derive(Debug, Default)]
@@ -215,6 +217,7 @@ impl Walk<'_> {
             }
             Event::RunCancelled { run_id, .. } => self.told.runs.entry(run_id).or_default().cancelled = true,
             Event::RunFinished { run_id, rules, record, .. } => self.finished(number, name, run_id, rules, record),
+            Event::Expired { rules, .. } => rules.iter().for_each(|rule| self.expired(rule)),
             Event::Sealed { number: sealed, hash, public_key, signature } => {
                 self.sealed(name, sealed, &hash, &public_key, &signature);
             }
@@ -230,6 +233,28 @@ impl Walk<'_> {
         for file in rules.into_iter().flat_map(|rule| [rule.table, rule.open]).flatten().chain([record]) {
             self.told.files.insert(file.path.clone(), (file, number));
         }
+    }
+
+    /// What was named before this entry, and is of the rule's old runs.
+    fn expired(&mut self, expired: &RuleExpired) {
+        let of_rule = object_store::path::PathPart::from(format!("rule={}", expired.rule));
+        let is_expired = |path: &str| {
+            let parts: Vec<&str> = path.split('/').collect();
+            let [table, rule, run, _] = parts[..] else { return false };
+            let Some(run) = run.strip_prefix("run=").filter(|_| rule == of_rule.as_ref()) else { return false };
+            let kept = table == "open" && expired.base.as_deref() == Some(run);
+            ["divergences", "open"].contains(&table) && run < expired.until.as_str() && !kept
+        };
+        let gone: Vec<String> = self.told.files.keys().filter(|path| is_expired(path)).cloned().collect();
+        for path in gone {
+            self.told.files.remove(&path);
+            self.told.expired.insert(path);
+        }
+        // From before the ledger.
+        let (gone, stays) = std::mem::take(&mut self.told.before).into_iter().partition(|file| is_expired(&file.path));
+        let gone: Vec<Before> = gone;
+        self.told.before = stays;
+        self.told.expired.extend(gone.into_iter().map(|file| file.path));
     }
 
     fn sealed(&mut self, name: &str, sealed: u64, hash: &str, public_key: &str, signature: &str) {

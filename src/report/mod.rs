@@ -5,6 +5,7 @@ mod calendar;
 mod causes;
 mod columns;
 mod divergences;
+mod expired;
 mod explain;
 mod json;
 pub mod numbers;
@@ -19,6 +20,7 @@ mod text;
 pub mod value;
 
 pub use causes::causes;
+pub use expired::expired;
 pub use explain::{explanation, explanation_in_brief};
 pub use json::json;
 pub use page::{Aside, Asides, Statement, html, is_report, markdown};

@@ -27,7 +27,11 @@ pub fn history(history: &RuleHistory, layout: Layout, now: DateTime<Utc>) -> Str
         let RunLine { new, reopened, persisting, resolved, .. } = *run;
         let mut cells = vec![moment(run.started_at).into(), outcome(run.outcome, run.stopped_by.as_deref(), palette)];
         cells.push(count(run.divergences).into());
-        cells.extend([new, reopened, persisting, resolved].map(|n| figure(n, palette)));
+        match run.expired {
+            true => cells.extend(["expired", "", ""].map(|word| faint(word, palette))),
+            false => cells.extend([new, reopened, persisting].map(|n| figure(n, palette))),
+        }
+        cells.push(figure(resolved, palette));
         cells.push(faint(&escape(&run.run_id), palette));
         table.row(cells);
     }
@@ -176,6 +180,7 @@ mod tests {
             reopened,
             persisting,
             resolved,
+            expired: false,
         }
     }
 

@@ -5,6 +5,7 @@
 mod check;
 mod compile;
 mod execute;
+mod expire;
 pub mod explain;
 mod function;
 mod journal;
@@ -34,6 +35,7 @@ use crate::verdict::{Guarantee, Outcome};
 pub use check::{DatasetCheck, check_online};
 pub use compile::compile;
 use execute::{Compared, Execution};
+pub use expire::{Expired, expire};
 pub use explain::explain;
 pub use journal::Journal;
 use planned::Planned;

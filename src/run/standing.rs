@@ -12,13 +12,16 @@ impl Execution<'_> {
     /// Fills in what is open after the run; a budget's age is known only then.
     pub async fn stand(&self, compared: &mut [Compared<'_>]) -> Result<()> {
         let Some(output) = self.output else {
-            compared.iter_mut().for_each(|one| without_past(&mut one.report));
+            compared.iter_mut().for_each(|one| without_past(&mut one.report, "no results are written"));
             return Ok(());
         };
         let rules: Vec<&str> = compared.iter().map(|one| one.rule.name.as_str()).collect();
         let mut earlier = Earlier::than(output.located(), self.run_id, &rules).await?;
         for one in compared {
-            let (standing, overdue) = self.stand_rule(output, &mut earlier, one).await?;
+            let Some((standing, overdue)) = self.stand_rule(output, &mut earlier, one).await? else {
+                without_past(&mut one.report, "a table of an earlier run is gone");
+                continue;
+            };
             weigh(&mut one.report, self.started - standing.open_since.unwrap_or(self.started), overdue);
             one.standing = Some(standing);
         }
@@ -30,7 +33,7 @@ impl Execution<'_> {
         output: &Output,
         earlier: &mut Earlier,
         compared: &Compared<'_>,
-    ) -> Result<(Standing, u64)> {
+    ) -> Result<Option<(Standing, u64)>> {
         let report = &compared.report;
         let run = Stood {
             rule: &compared.rule.name,
@@ -54,10 +57,10 @@ fn weigh(report: &mut RuleReport, oldest: TimeDelta, overdue: u64) {
     }
 }
 
-/// Where nothing is written, nothing is known of the past.
-fn without_past(report: &mut RuleReport) {
+/// Nothing is known of the past.
+fn without_past(report: &mut RuleReport, why: &str) {
     if report.allow.as_ref().is_some_and(|allow| allow.age.is_some()) && report.rows.divergences() > 0 {
-        exceed(report, "how long divergences are open is known only where results are written".into());
+        exceed(report, format!("for how long divergences are open cannot be told: {why}"));
     }
 }
 

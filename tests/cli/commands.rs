@@ -20,6 +20,7 @@ fn help() {
         "init",
         "schema",
         "completions",
+        "expire",
         "ledger",
         "keys",
     ] {

@@ -20,6 +20,7 @@ const COMMANDS: [&str; 14] = [
     "schema",
     "completions",
     "ledger",
+    "expire",
     "keys",
 ];
 

@@ -75,7 +75,14 @@ async fn read_again(ledger: &Ledger, file: &StoredFile) -> Result<bool> {
 fn unnamed(told: &Told, there: &BTreeMap<String, u64>, verified: &mut Verified) {
     let earlier: BTreeSet<&str> = told.before.iter().map(|before| before.path.as_str()).collect();
     let mut left: BTreeSet<&str> = BTreeSet::new();
-    for path in there.keys().filter(|path| !told.files.contains_key(*path) && !earlier.contains(path.as_str())) {
+    let expired = there.keys().filter(|path| told.expired.contains(*path)).count();
+    if expired > 0 {
+        verified.notes.push(format!("{expired} files are expired and still there: `tieout expire` removes them"));
+    }
+    let named = |path: &&String| {
+        told.files.contains_key(*path) || earlier.contains(path.as_str()) || told.expired.contains(*path)
+    };
+    for path in there.keys().filter(|path| !named(path)) {
         match leftover(told, path).filter(|run| !there.contains_key(&format!("runs/{run}.parquet"))) {
             Some(run) => drop(left.insert(run)),
             None => {
