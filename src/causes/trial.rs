@@ -1,22 +1,25 @@
 //! Predicates tried on a sample of a column's mismatches: how often they hold, and how often they would by chance.
 
+use std::cell::OnceCell;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, UInt32Array};
+use datafusion::arrow::array::{Array, ArrayRef, RecordBatch, UInt32Array};
 use datafusion::arrow::compute::take;
 use datafusion::arrow::datatypes::{Field, Schema};
-use datafusion::common::DFSchema;
+use datafusion::common::{DFSchema, DFSchemaRef};
+use datafusion::logical_expr::simplify::SimplifyContext;
+use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use datafusion::physical_plan::PhysicalExpr;
 use datafusion::prelude::SessionContext;
 
 use crate::causes::chance::Bar;
 use crate::causes::shape::Pair;
-use crate::error::Result;
-use crate::side::BySide;
+use crate::error::{Error, ErrorKind, Result};
+use crate::side::{BySide, Side};
 use crate::sql::{Mode, encode_rows};
 
 /// Pairs that chance is counted in, about.
-const CROSSED: usize = 32_768;
+const CROSSED: usize = 8192;
 
 /// What takes a relation for chance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,57 +35,75 @@ pub enum Null {
 /// A sample of a column's mismatches.
 pub struct Trial<'a> {
     ctx: &'a SessionContext,
-    schema: DFSchema,
+    schema: DFSchemaRef,
     pub cells: BySide<ArrayRef>,
+    /// Mismatches that the sample is one of.
+    seen: u64,
     pairs: RecordBatch,
-    crossed: Option<RecordBatch>,
-    within: Option<BySide<RecordBatch>>,
-    reversed: Option<RecordBatch>,
+    /// What chance is counted in is made where it is asked for: pairs of other rows, and each side beside itself.
+    crossed: OnceCell<RecordBatch>,
+    within: OnceCell<BySide<RecordBatch>>,
+    same_type: bool,
 }
 
 impl<'a> Trial<'a> {
-    pub fn new(ctx: &'a SessionContext, pair: &Pair, cells: BySide<ArrayRef>) -> Result<Self> {
-        let of = |side| {
-            let types: &datafusion::arrow::datatypes::DataType = pair.types.get(side);
-            Field::new(format!("{side}_{}", pair.name), types.clone(), true)
-        };
-        let fields = BySide::from_fn(of);
-        let schema = Arc::new(Schema::new(vec![fields.source, fields.target]));
-        let batch = |source: &ArrayRef, target: &ArrayRef| {
-            RecordBatch::try_new(schema.clone(), vec![source.clone(), target.clone()])
-        };
-        let same_type = pair.types.source == pair.types.target;
-        let (source, target) = (&cells.source, &cells.target);
-        let crossed = |a: &ArrayRef, b: &ArrayRef| -> Result<Option<RecordBatch>> {
-            let (left, right) = cross(a, b)?;
-            if left.is_empty() {
-                return Ok(None);
-            }
-            Ok(Some(batch(&take(a, &left, None)?, &take(b, &right, None)?)?))
-        };
-        let nothing = || RecordBatch::new_empty(schema.clone());
-        let within = || -> Result<BySide<RecordBatch>> {
-            let one = |cells: &ArrayRef| Ok::<_, crate::Error>(crossed(cells, cells)?.unwrap_or_else(nothing));
-            Ok(BySide::new(one(source)?, one(target)?))
-        };
+    pub fn new(ctx: &'a SessionContext, pair: &Pair, cells: BySide<ArrayRef>, seen: u64) -> Result<Self> {
+        let field = |side| Field::new(format!("{side}_{}", pair.name), pair.types.get(side).clone(), true);
+        let schema = Arc::new(Schema::new(Side::BOTH.map(field).to_vec()));
         Ok(Self {
             ctx,
-            schema: DFSchema::try_from(schema.as_ref().clone())?,
-            pairs: batch(source, target)?,
-            crossed: crossed(source, target)?,
-            within: same_type.then(within).transpose()?,
-            reversed: same_type.then(|| batch(target, source)).transpose()?,
-            cells: cells.clone(),
+            schema: Arc::new(DFSchema::try_from(schema.as_ref().clone())?),
+            pairs: RecordBatch::try_new(schema, vec![cells.source.clone(), cells.target.clone()])?,
+            crossed: OnceCell::new(),
+            within: OnceCell::new(),
+            same_type: pair.types.source == pair.types.target,
+            cells,
+            seen,
         })
+    }
+
+    fn batch(&self, source: ArrayRef, target: ArrayRef) -> Result<RecordBatch> {
+        Ok(RecordBatch::try_new(self.pairs.schema(), vec![source, target])?)
+    }
+
+    /// Different cells of other rows.
+    fn beside(&self, source: &ArrayRef, target: &ArrayRef) -> Result<RecordBatch> {
+        let (left, right) = cross(source, target)?;
+        self.batch(take(source, &left, None)?, take(target, &right, None)?)
+    }
+
+    fn crossed(&self) -> Result<&RecordBatch> {
+        if self.crossed.get().is_none() {
+            let crossed = self.beside(&self.cells.source, &self.cells.target)?;
+            return Ok(self.crossed.get_or_init(|| crossed));
+        }
+        self.crossed.get().ok_or_else(|| Error::new(ErrorKind::Internal, "what chance is counted in is gone"))
+    }
+
+    fn within(&self) -> Result<&BySide<RecordBatch>> {
+        let BySide { source, target } = &self.cells;
+        if self.within.get().is_none() {
+            let within = BySide::new(self.beside(source, source)?, self.beside(target, target)?);
+            return Ok(self.within.get_or_init(|| within));
+        }
+        self.within.get().ok_or_else(|| Error::new(ErrorKind::Internal, "what chance is counted in is gone"))
     }
 
     pub fn len(&self) -> usize {
         self.pairs.num_rows()
     }
 
+    /// Where not all pairs are counted, there may be one more than were seen.
+    fn unseen(&self) -> f64 {
+        if self.len() * self.len() > CROSSED { 1.0 / CROSSED as f64 } else { 0.0 }
+    }
+
     fn plan(&self, sql: &str) -> Result<Arc<dyn PhysicalExpr>> {
-        let expr = self.ctx.parse_sql_expr(sql, &self.schema)?;
-        Ok(self.ctx.create_physical_expr(expr, &self.schema)?)
+        let context = SimplifyContext::builder().with_schema(self.schema.clone()).with_current_time().build();
+        let simplifier = ExprSimplifier::new(context);
+        let expr = simplifier.coerce(self.ctx.parse_sql_expr(sql, &self.schema)?, &self.schema)?;
+        // Some functions exist only until they are simplified.
+        Ok(self.ctx.create_physical_expr(simplifier.simplify(expr)?, &self.schema)?)
     }
 
     /// The value of an expression for each pair.
@@ -99,7 +120,10 @@ impl<'a> Trial<'a> {
     pub fn bar(&self, sql: &str, bar: Bar, nulls: &[Null]) -> Result<Option<Bar>> {
         let expr = self.plan(sql)?;
         let (hits, of) = (holds(expr.as_ref(), &self.pairs)?, self.len() as u64);
-        if hits == 0 {
+        // What is rare in the table may be rarer yet in its sample: whether it is enough is counted in all rows.
+        let rows = if of == self.seen { bar.rows } else { 1 };
+        let passes = |bar: &Bar| Bar { rows, ..*bar }.is_passed(hits, of);
+        if !passes(&bar) {
             return Ok(None);
         }
         let share = |batch: &RecordBatch| -> Result<f64> {
@@ -107,29 +131,32 @@ impl<'a> Trial<'a> {
         };
         let mut bar = bar;
         for null in nulls {
-            let chance = match (null, &self.within, &self.reversed) {
-                (Null::Within, Some(within), _) => share(&within.source)?.min(share(&within.target)?),
-                (Null::Reversed, _, Some(reversed)) => share(reversed)?,
-                (Null::Reversed, _, None) => 0.0,
-                // Without any other pair, nothing is known of chance.
-                _ => self.crossed.as_ref().map_or(Ok(1.0), share)?,
+            let chance = match null {
+                Null::Within if self.same_type => {
+                    let within = self.within()?;
+                    share(&within.source)?.min(share(&within.target)?) + self.unseen()
+                }
+                // What was seen in none of n may yet be as frequent as 3 in n.
+                Null::Reversed if self.same_type => {
+                    share(&self.batch(self.cells.target.clone(), self.cells.source.clone())?)? + 3.0 / of as f64
+                }
+                Null::Reversed => 0.0,
+                Null::Crossed | Null::Within => match self.crossed()? {
+                    // Without any other pair, nothing is known of chance.
+                    none if none.num_rows() == 0 => 1.0,
+                    crossed => share(crossed)? + self.unseen(),
+                },
             };
             bar = bar.above(chance);
         }
-        // What is rare in the table may be rarer yet in its sample: whether it is enough is counted in all rows.
-        let might = Bar { rows: bar.rows.min(hits), ..bar };
-        Ok(might.is_passed(hits, of).then_some(bar))
+        Ok(passes(&bar).then_some(bar))
     }
 }
 
 fn holds(expr: &dyn PhysicalExpr, batch: &RecordBatch) -> Result<u64> {
     let value = expr.evaluate(batch)?.into_array(batch.num_rows())?;
     let holds = datafusion::common::cast::as_boolean_array(&value)?;
-    Ok(true_count(holds) as u64)
-}
-
-fn true_count(holds: &BooleanArray) -> usize {
-    holds.true_count()
+    Ok(holds.true_count() as u64)
 }
 
 /// Rows of `a` beside other rows of `b` that do not hold the same: all of few, a choice of many.
