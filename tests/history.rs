@@ -592,3 +592,55 @@ fn an_age_in_the_budget() {
     write(&tieout, "r", aged, &[(1, 0), (2, 0)], &[(1, 1), (2, 0)]);
     run(&tieout, &[], 0);
 }
+
+/// A clock that went back, a project that shares an output with another, and outputs that are none of ours.
+#[test]
+fn what_is_odd_about_an_output() {
+    use datafusion::arrow::array::{ArrayRef, RecordBatch, StringArray, TimestampMicrosecondArray};
+    use std::sync::Arc;
+    let tieout = Tieout::new();
+    write(&tieout, "r", KEY, &[(1, 0)], &[(1, 1)]);
+    let first = run(&tieout, &[], 1);
+    let notes = |args: &[&str]| {
+        tieout.run([&["run", "--format", "json"], args].concat()).exits(1).rule("r")["notes"].to_string()
+    };
+    assert!(!notes(&[]).contains("clock"));
+    // A machine whose clock stands in the year 2100 ran before.
+    let record = |run: &str| tieout.path(&format!("out/runs/{run}.parquet"));
+    let batch = data::read_parquet(&record(&first));
+    let schema = batch.schema();
+    let future = "03bb2cc3-d800-7000-8000-000000000000";
+    let columns = schema.fields().iter().zip(batch.columns()).map(|(field, column)| match field.name().as_str() {
+        "run_id" => Arc::new(StringArray::from(vec![future])) as ArrayRef,
+        "started_at" => Arc::new(TimestampMicrosecondArray::from(vec![4_102_444_800_000_000]).with_timezone("UTC")),
+        _ => column.clone(),
+    });
+    data::write_parquet(&record(future), &[RecordBatch::try_new(schema.clone(), columns.collect()).unwrap()]);
+    let noted = notes(&[]);
+    assert!(noted.contains("started at 2100-01-01 00:00:00Z, which is still to come: a clock was wrong"), "{noted}");
+    std::fs::remove_file(record(future)).unwrap();
+
+    // Rules go by their names, whichever project they are of: who shares an output is told so.
+    let other = tieout.path("other");
+    std::fs::create_dir(&other).unwrap();
+    let yaml = std::fs::read_to_string(tieout.path("tieout.yaml")).unwrap();
+    let yaml = yaml.replace("  s: {csv", "  s2: {csv").replace("source: s,", "source: s2,");
+    std::fs::write(other.join("tieout.yaml"), yaml).unwrap();
+    for name in ["s.csv", "t.csv"] {
+        std::fs::copy(tieout.path(name), other.join(name)).unwrap();
+    }
+    let noted = notes(&["--project", "other", "--out", "out"]);
+    assert!(noted.contains("compared other datasets (`s` and `t`): give each project an output of its own"), "{noted}");
+    assert!(!notes(&["--project", "other", "--out", "out"]).contains("other datasets"), "once");
+
+    for (marker, why) in [
+        ("{\"store\": \"tieout\", \"version\": 2}", "is of version 2, which this version of tieout does not know"),
+        ("{\"store\": \"photos\"}", "is not what tieout writes"),
+    ] {
+        tieout.file("out/_tieout.json", marker);
+        for args in [&["status"][..], &["history", "r"], &["sql", "SELECT 1"], &["expire", "--keep", "1d"]] {
+            let refused = tieout.run(args).exits(2).stderr;
+            assert!(refused.contains(why), "{args:?}: {refused}");
+        }
+    }
+}

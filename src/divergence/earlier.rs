@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_lc_rs::digest::{Context, SHA256};
+use chrono::{DateTime, Utc};
 use futures::{StreamExt, TryStreamExt};
 use object_store::ObjectStore;
 
@@ -32,6 +33,8 @@ pub fn marks<'a>(ids: impl IntoIterator<Item = &'a str>) -> Vec<String> {
 /// Runs by id; ids begin with the time.
 pub struct Earlier {
     ids: Vec<String>,
+    /// A run that started at a time that is still to come.
+    to_come: Option<(String, DateTime<Utc>)>,
     marks: Vec<String>,
     /// What they say of each rule, the newest first, as far back as it was read.
     rules: BTreeMap<String, Back>,
@@ -63,11 +66,14 @@ impl Earlier {
         let folder = located.prefix.clone().join("runs");
         let listed: Vec<_> = located.store.list(Some(&folder)).try_collect().await.map_err(unreadable_runs(located))?;
         let names = listed.iter().filter_map(|object| object.location.filename()?.strip_suffix(".parquet"));
-        let ids: BTreeSet<String> = names.filter(|id| *id < run_id).map(String::from).collect();
+        let all: BTreeSet<String> = names.map(String::from).collect();
+        let last = all.last().and_then(|id| Some((id.clone(), begun_at(id)?)));
+        let to_come = last.filter(|(id, at)| id.as_str() > run_id && *at > Utc::now());
+        let ids: BTreeSet<String> = all.into_iter().filter(|id| id.as_str() < run_id).collect();
         let ids: Vec<String> = ids.into_iter().collect();
         let marks = marks(ids.iter().map(String::as_str));
         let rules = rules.iter().map(|rule| (rule.to_string(), Back::default())).collect();
-        let mut this = Self { ids, marks, rules };
+        let mut this = Self { ids, to_come, marks, rules };
         this.walk(located).await?;
         Ok(this)
     }
@@ -98,9 +104,26 @@ impl Earlier {
         self.marks.last().map_or("", String::as_str)
     }
 
+    /// A run whose start is still to come: the clock of some machine is wrong.
+    pub fn to_come(&self) -> Option<&(String, DateTime<Utc>)> {
+        self.to_come.as_ref()
+    }
+
+    /// The last run of the rule.
+    pub fn last(&self, rule: &str) -> Option<&Recorded> {
+        let back = self.rules.get(rule)?;
+        back.runs.last().or(back.base.as_ref())
+    }
+
     pub fn of(&mut self, rule: &str) -> Back {
         self.rules.remove(rule).unwrap_or_default()
     }
+}
+
+/// The time that a run's id begins with: runs in the order of their ids are in that of their start.
+pub fn begun_at(run_id: &str) -> Option<DateTime<Utc>> {
+    let (seconds, nanos) = uuid::Uuid::parse_str(run_id).ok()?.get_timestamp()?.to_unix();
+    DateTime::from_timestamp(i64::try_from(seconds).ok()?, nanos)
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ mod unfinished;
 mod write;
 
 pub use assemble::{Assembler, assemble_query, assemble_schema_differences};
-pub use earlier::{Earlier, marks};
+pub use earlier::{Earlier, begun_at, marks};
 pub use expire::Expiring;
 pub use lives::{Lives, value_columns};
 pub use open::{Stood, stand};

@@ -22,7 +22,7 @@ use object_store::{ObjectStore, ObjectStoreExt};
 use crate::dataset::store::{Located, locate};
 use crate::divergence::lives::Lives;
 use crate::divergence::open::open_schema;
-use crate::divergence::output::{RuleOutput, Table};
+use crate::divergence::output::{MARKER, RuleOutput, Table, check_marker};
 use crate::divergence::recorded::{Recorded, recorded};
 use crate::divergence::records::run_record_schema;
 use crate::divergence::schema::head;
@@ -63,6 +63,7 @@ impl Results {
     }
 
     pub(super) async fn read_at(located: Located) -> Result<Self> {
+        check_output(&located).await?;
         let batches = read_records(&located).await?;
         Ok(Self { located, batches })
     }
@@ -220,6 +221,16 @@ pub async fn first_rows(table: &RuleOutput, limit: usize) -> Result<(u64, Option
 
 fn results_url() -> Result<ObjectStoreUrl> {
     Ok(ObjectStoreUrl::parse("tieout-results://output")?)
+}
+
+/// A folder that another program or a newer version wrote is none that can be read. One without a sign holds nothing yet.
+async fn check_output(located: &Located) -> Result<()> {
+    let read = async { located.store.get(&located.prefix.clone().join(MARKER)).await?.bytes().await };
+    match read.await {
+        Ok(bytes) => check_marker(&bytes, &located.display),
+        Err(object_store::Error::NotFound { .. }) => Ok(()),
+        Err(error) => Err(unreadable_runs(located)(error)),
+    }
 }
 
 pub(super) fn unreadable_runs(located: &Located) -> impl Fn(object_store::Error) -> Error {

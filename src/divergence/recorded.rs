@@ -21,6 +21,8 @@ pub struct Recorded {
     pub schema_mismatch: u64,
     /// Names of the key columns in the divergence table.
     pub key: Vec<String>,
+    /// The datasets of source and target; none of a `sql` rule.
+    pub datasets: [Option<String>; 2],
     /// What is open after the run; none of one that an older version wrote.
     pub standing: Option<Standing>,
 }
@@ -96,6 +98,7 @@ fn one(batch: &RecordBatch, row: usize) -> Result<Recorded> {
         },
         schema_mismatch: count("schema_mismatch")?,
         key: texts_of(column("key")?, row),
+        datasets: [text("source")?, text("target")?],
         standing: standing(batch, row)?,
         run_id,
     })

@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::dataset::Input;
-use crate::divergence::{Output, StoredFile, Table, claim_unfinished, first_rows, read_unfinished};
+use crate::divergence::{Output, StoredFile, Table, begun_at, claim_unfinished, first_rows, read_unfinished};
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::project::model::{Project, Rule, RuleKind};
@@ -62,12 +62,6 @@ struct Kept {
     table: StoredFile,
 }
 
-/// The time that an id begins with: runs in the order of their ids are in that of their start.
-fn begun_at(run_id: &uuid::Uuid) -> DateTime<Utc> {
-    let (seconds, nanos) = run_id.get_timestamp().map(|at| at.to_unix()).unwrap_or_default();
-    i64::try_from(seconds).ok().and_then(|seconds| DateTime::from_timestamp(seconds, nanos)).unwrap_or_else(Utc::now)
-}
-
 /// A run that has begun, now or in another process.
 pub struct Begun {
     pub run_id: String,
@@ -85,12 +79,12 @@ impl Begun {
     pub async fn of(project: &Project, rules: &[String], options: &RunOptions) -> Result<Self> {
         let params: Vec<String> = project.params.iter().map(|(name, value)| format!("{name}={value:?}")).collect();
         let params = digest_id(&params.iter().map(String::as_bytes).collect::<Vec<_>>());
-        let run_id = uuid::Uuid::now_v7();
+        let run_id = uuid::Uuid::now_v7().to_string();
         let fresh = || Document {
             version: VERSION,
             tieout: env!("CARGO_PKG_VERSION").to_string(),
-            run_id: run_id.to_string(),
-            started_at: begun_at(&run_id),
+            started_at: begun_at(&run_id).unwrap_or_else(Utc::now),
+            run_id: run_id.clone(),
             rules: rules.to_vec(),
             strategy: options.strategy.map(|strategy| strategy.to_string()),
             exact: options.guarantee.is_some(),

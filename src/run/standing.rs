@@ -18,6 +18,7 @@ impl Execution<'_> {
         let rules: Vec<&str> = compared.iter().map(|one| one.rule.name.as_str()).collect();
         let mut earlier = Earlier::than(output.located(), self.run_id, &rules).await?;
         for one in compared {
+            one.report.notes.extend(doubts(&earlier, one));
             let Some((standing, overdue)) = self.stand_rule(output, &mut earlier, one).await? else {
                 without_past(&mut one.report, "a table of an earlier run is gone");
                 continue;
@@ -45,6 +46,30 @@ impl Execution<'_> {
         let stood = stand(&self.engine.ctx, output, earlier, run).await;
         stood.map_err(|error| error.context("rule", &compared.rule.name))
     }
+}
+
+/// Where history may not be what it looks like.
+fn doubts(earlier: &Earlier, compared: &Compared<'_>) -> Vec<String> {
+    let mut doubts = Vec::new();
+    if let Some((run, at)) = earlier.to_come() {
+        let at = at.format("%Y-%m-%d %H:%M:%SZ");
+        doubts.push(format!(
+            "the run {run} of this output has started at {at}, which is still to come: a clock was wrong, and history orders runs by it"
+        ));
+    }
+    let datasets = compared.report.datasets.as_ref();
+    let now = [datasets.map(|names| names.source.as_str()), datasets.map(|names| names.target.as_str())];
+    let last = earlier.last(&compared.rule.name).map(|last| last.datasets.each_ref().map(Option::as_deref));
+    // `diff` compares now these files, now those.
+    if compared.rule.location.is_some() && last.is_some_and(|last| last != now) {
+        let name = |name: Option<&str>| format!("`{}`", name.unwrap_or("a query"));
+        let names: Vec<String> = last.into_iter().flatten().map(name).collect();
+        doubts.push(format!(
+            "the last run of this rule compared other datasets ({}): give each project an output of its own",
+            names.join(" and ")
+        ));
+    }
+    doubts
 }
 
 /// Divergences that are open for too long are beyond the budget.
