@@ -24,8 +24,10 @@ const BYTES: usize = 32 << 20;
 #[derive(Debug, Clone, Default)]
 pub struct Sample {
     /// In the schema of the divergence table: the first rows of each kind, without schema mismatches. None where there are no
-    /// such rows, or where the table is gone.
+    /// such rows.
     pub rows: Option<RecordBatch>,
+    /// The table is no longer there.
+    pub gone: bool,
     /// How many there are of what `rows` shows some.
     pub of: u64,
     /// By divergence.
@@ -54,7 +56,7 @@ impl Past {
         config.options_mut().execution.parquet.pushdown_filters = true;
         let ctx = SessionContext::new_with_config_rt(config, self.ctx.runtime_env());
         let Some(table) = self.results.table(&ctx, &run.rule, &[&run.run_id], Width::Full).await? else {
-            return Ok(nothing);
+            return Ok(Sample { gone: true, ..nothing });
         };
         let schema = table.schema();
         let shares = shares(run, limit);
@@ -70,7 +72,7 @@ impl Past {
         }
         let rows = concat_batches(&schema, &batches)?;
         let lives = self.lives_of(run, &rows).await?;
-        Ok(Sample { rows: (rows.num_rows() > 0).then_some(rows), of, lives })
+        Ok(Sample { rows: (rows.num_rows() > 0).then_some(rows), gone: false, of, lives })
     }
 
     async fn lives_of(&self, run: &Recorded, rows: &RecordBatch) -> Result<BTreeMap<String, Life>> {
@@ -142,6 +144,7 @@ mod tests {
             rows,
             schema_mismatch: 0,
             key: Vec::new(),
+            datasets: [None, None],
             standing: None,
         };
         let of = |limit| shares(&run, limit).into_iter().map(|(kind, n)| (kind.as_str(), n)).collect::<Vec<_>>();

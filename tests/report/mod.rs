@@ -193,6 +193,30 @@ fn a_table_that_is_gone() {
     let told = html(&tieout, &[]);
     assert!(told.contains("The table of the run is no longer there."), "{told}");
     assert!(told.contains("<td class=\"n\">1</td>"), "{told}");
+    assert!(!told.contains("<h3>Causes</h3>"), "{told}");
+}
+
+/// None are asked for: that is no reason to say that there are none.
+#[test]
+fn no_divergence_shown() {
+    let tieout = Tieout::new();
+    three_runs(&tieout);
+    let told = html(&tieout, &["--limit", "0"]);
+    assert!(!told.contains("no longer there") && told.contains("All of them, exactly"), "{told}");
+    assert!(!told.contains("<tbody data-kind"), "{told}");
+}
+
+#[test]
+fn what_is_expired() {
+    let tieout = Tieout::new();
+    let runs = three_runs(&tieout);
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    tieout.run(["expire", "--keep", "1s", "-q"]).exits(0);
+    let told = html(&tieout, &[]);
+    assert!(told.contains("class=\"expired\"") && told.contains("its table is no longer kept"), "{told}");
+    assert!(told.contains("data-kind=\"value_mismatch\""), "the last run keeps its table: {told}");
+    let first = html(&tieout, &[&runs[0]]);
+    assert!(first.contains("The table of the run is no longer there."), "{first}");
 }
 
 #[test]

@@ -96,8 +96,9 @@ pub fn execute(args: &Args) -> Result<End> {
     };
     let extent = Extent { runs: RUNS, divergences: args.limit.unwrap_or(shown) };
     let (dossier, asides) = args.place.ask(project.as_ref(), async |past, options| {
-        let dossier = past.dossier(args.about.as_deref(), project.as_ref(), extent).await?;
-        let asides = asides(past, project.as_ref().filter(|_| format == Format::Html), &dossier, options).await;
+        let dossier = Box::pin(past.dossier(args.about.as_deref(), project.as_ref(), extent)).await?;
+        let project = project.as_ref().filter(|_| format == Format::Html);
+        let asides = Box::pin(asides(past, project, &dossier, options)).await;
         Ok((dossier, asides))
     })?;
     let text = match format {
@@ -119,18 +120,18 @@ pub fn execute(args: &Args) -> Result<End> {
 async fn asides(past: &Past, project: Option<&Project>, dossier: &Dossier, options: &RunOptions) -> Asides {
     let deadline = Instant::now() + PATIENCE;
     let mut all = Asides::new();
-    for RuleDossier { record, .. } in &dossier.rules {
+    for RuleDossier { record, sample, .. } in &dossier.rules {
         let rule = project.iter().flat_map(|project| &project.rules).find(|rule| rule.name == record.rule);
         let mut aside = Aside::default();
         if let Some((project, rule)) = project.zip(rule) {
-            let compiled = timeout_at(deadline, run::compile(project, &rule.name, false, options)).await;
+            let compiled = timeout_at(deadline, Box::pin(run::compile(project, &rule.name, false, options))).await;
             aside.statement = statement(compiled.ok(), rule, &record.rule_version);
         }
         let diverged = RowCounts::from(record.rows).divergences() > 0;
-        if diverged && record.kind != "sql" {
+        if diverged && !sample.gone && record.kind != "sql" {
             let question = Question { rule: &record.rule, run: Some(&record.run_id), limit: CAUSES, known: &[] };
             // The verdict stands without what explains it.
-            aside.causes = Some(causes(past, question).await.map_err(|error| error.to_string()));
+            aside.causes = Some(Box::pin(causes(past, question)).await.map_err(|error| error.to_string()));
         }
         all.insert(record.rule.clone(), aside);
     }

@@ -140,7 +140,7 @@ fn divergences(batch: &RecordBatch) -> Result<Shown> {
     let (kinds, sides) = (table.kind.as_string::<i32>(), table.side.as_string::<i32>());
     let mut columns: Vec<String> = Vec::new();
     let mut rows = Vec::new();
-    for row in 0..batch.num_rows() {
+    for (row, id) in ids.into_iter().enumerate() {
         let kind = kinds.value(row).to_string();
         let changed = table.changed(row)?;
         let mut places = Vec::new();
@@ -164,7 +164,7 @@ fn divergences(batch: &RecordBatch) -> Result<Shown> {
         }
         let differs = places.iter().map(usize::to_string).collect::<Vec<_>>().join(" ");
         let (state, since) = Default::default();
-        rows.push(Row { id: ids[row].clone(), kind, state, since, keys, lines, differs, more });
+        rows.push(Row { id, kind, state, since, keys, lines, differs, more });
     }
     let mut heads: Vec<Head> =
         table.key.iter().take(KEYS).map(|(name, values)| head(name, values.data_type())).collect();
@@ -272,7 +272,7 @@ mod tests {
     use crate::report::fixture;
 
     fn sample(report: crate::run::report::RunReport) -> Sample {
-        Sample { rows: report.rules[0].sample.clone(), of: 23_769, lives: Default::default() }
+        Sample { rows: report.rules[0].sample.clone(), of: 23_769, ..Sample::default() }
     }
 
     fn text(half: &Half) -> String {

@@ -30,6 +30,8 @@ pub struct Trend {
     pub labels: Vec<Label>,
     /// For those who do not see it.
     pub words: String,
+    /// Of some runs it is not known what was new.
+    pub expired: bool,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -50,7 +52,7 @@ pub struct Bar {
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Part {
-    /// `new`, `reopened`, `persisting` or `resolved`.
+    /// `new`, `reopened`, `persisting` or `resolved`; `expired`, where it is not known what they were.
     pub state: &'static str,
     pub y: String,
     pub height: String,
@@ -91,6 +93,7 @@ pub fn trend(history: &RuleHistory) -> Option<Trend> {
         ticks: ticks(most, least, zero, unit),
         labels: labels(runs.len(), history.earlier_runs, middle),
         words: summary(history),
+        expired: runs.iter().any(|run| run.expired && run.divergences > 0),
         bars: bars.collect(),
     })
 }
@@ -103,7 +106,9 @@ pub fn is_whole(run: &RunLine) -> bool {
 fn parts(run: &RunLine, zero: f64, unit: f64) -> Vec<Part> {
     let mut parts = Vec::new();
     let mut y = zero;
-    for (state, n) in [("persisting", run.persisting), ("reopened", run.reopened), ("new", run.new)] {
+    let expired = if run.expired { run.divergences } else { 0 };
+    let states = [("expired", expired), ("persisting", run.persisting), ("reopened", run.reopened), ("new", run.new)];
+    for (state, n) in states {
         if n > 0 {
             let height = (n as f64 * unit).max(LEAST);
             y -= height;
@@ -156,6 +161,9 @@ fn words(run: &RunLine, number: usize) -> String {
     if run.resolved > 0 {
         text.push_str(&format!("; {} resolved", count(run.resolved)));
     }
+    if run.expired {
+        text.push_str("; its table is no longer kept");
+    }
     if !is_whole(run) {
         text.push_str("; not everything was looked at");
     }
@@ -199,6 +207,7 @@ mod tests {
             reopened: *reopened,
             persisting: *persisting,
             resolved: *resolved,
+            expired: false,
         };
         let runs = found.iter().map(run).collect();
         RuleHistory { rule: "r".into(), runs, earlier_runs: 0, open: Vec::new(), oldest: None }
@@ -228,6 +237,16 @@ mod tests {
         assert!(flat.bars.iter().all(|bar| bar.parts.is_empty()));
         assert!(trend(&history(&[[1, 0, 0, 0]])).is_none());
         assert!(trend(&history(&[])).is_none());
+    }
+
+    #[test]
+    fn what_a_run_found_whose_table_is_gone_is_shown_without_its_states() {
+        let mut history = history(&[[0; 4], [1, 0, 0, 0]]);
+        history.runs[0].expired = true;
+        history.runs[0].divergences = 4;
+        let trend = trend(&history).unwrap();
+        assert_eq!((trend.bars[0].parts[0].state, trend.bars[0].parts.len(), trend.expired), ("expired", 1, true));
+        assert_eq!(trend.bars[0].words, "run 1, 1970-01-01 00:00:00Z: 4 divergences; its table is no longer kept");
     }
 
     #[test]

@@ -220,9 +220,7 @@ fn rule_of(at: usize, one: &RuleDossier, aside: Option<&Aside>, now: DateTime<Ut
     let rows: RowCounts = record.rows.into();
     let table = shown(&one.sample, &record.kind, now);
     let (shown, trouble) = match table {
-        Ok(shown) if shown.rows.is_empty() && shown.of > 0 => {
-            (shown, Some("The table of the run is no longer there.".into()))
-        }
+        Ok(shown) if one.sample.gone => (shown, Some("The table of the run is no longer there.".into())),
         Ok(shown) => (shown, None),
         // The verdict stands without its illustration.
         Err(error) => (Shown::default(), Some(format!("They cannot be shown: {}.", escape(&error.to_string())))),
@@ -355,7 +353,10 @@ fn runs(runs: &[RunLine], earlier: usize) -> Vec<Run> {
         at: moment(run.started_at),
         verdict: verdict(run.outcome),
         partial: !is_whole(run),
-        figures: [run.divergences, run.new, run.reopened, run.persisting, run.resolved].map(count),
+        figures: match run.expired {
+            false => [run.divergences, run.new, run.reopened, run.persisting, run.resolved].map(count),
+            true => [count(run.divergences), "expired".into(), String::new(), String::new(), count(run.resolved)],
+        },
     };
     runs.iter().enumerate().rev().map(one).collect()
 }
