@@ -17,6 +17,8 @@ fn help() {
         "status",
         "history",
         "compare",
+        "causes",
+        "report",
         "init",
         "schema",
         "completions",

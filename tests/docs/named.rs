@@ -6,7 +6,7 @@ use super::pages;
 use crate::support::root;
 use crate::support::tieout::Tieout;
 
-const COMMANDS: [&str; 15] = [
+const COMMANDS: [&str; 16] = [
     "diff",
     "run",
     "check",
@@ -15,6 +15,7 @@ const COMMANDS: [&str; 15] = [
     "status",
     "history",
     "compare",
+    "causes",
     "report",
     "init",
     "schema",
