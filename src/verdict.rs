@@ -153,7 +153,7 @@ pub struct Coverage {
 }
 
 /// A set of rows chosen by their key.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Segment {
     pub by: Segments,
     /// The bounds; none: open. A key's `from` is not part of the segment, its `to` is; of key hashes (16 hexadecimal
@@ -164,7 +164,7 @@ pub struct Segment {
     pub verified: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Segments {
     Key,

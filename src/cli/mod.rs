@@ -67,6 +67,8 @@ enum Command {
     History(past::history::Args),
     Compare(past::compare::Args),
     Expire(expire::Args),
+    Show(past::show::Args),
+    Ack(past::ack::Args),
     Init(init::Args),
     Schema(schema::Args),
     Completions(completions::Args),
@@ -112,6 +114,8 @@ impl Command {
             Command::History(args) => past::history::execute(&args),
             Command::Compare(args) => past::compare::execute(&args),
             Command::Expire(args) => expire::execute(&args),
+            Command::Show(args) => past::show::execute(&args),
+            Command::Ack(args) => past::ack::execute(&args),
             Command::Init(args) => init::execute(args),
             Command::Schema(_) => schema::execute(),
             Command::Completions(args) => completions::execute(args),
@@ -127,6 +131,8 @@ impl Command {
             Command::Expire(args) => args.format == args::Format::Json,
             Command::Status(past::status::Args { past })
             | Command::History(past::history::Args { past, .. })
+            | Command::Show(past::show::Args { past, .. })
+            | Command::Ack(past::ack::Args { past, .. })
             | Command::Compare(past::compare::Args { past, .. }) => past.format == args::Format::Json,
             _ => false,
         }

@@ -3,10 +3,13 @@
 //!
 //! No dataset is opened here, and nothing is written.
 
+mod acknowledged;
+mod acks;
 mod compare;
 mod find;
 mod rows;
 mod rule;
+mod show;
 mod status;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,8 +23,12 @@ use crate::engine::{Engine, Limits};
 use crate::error::{Error, ErrorKind, Result};
 use crate::project::model::Project;
 
+pub use acknowledged::Listed;
+pub use acks::Life;
 pub use compare::{Compared, Comparison, RunStart};
+pub use find::{Among, Named};
 pub use rule::{Oldest, Open, RuleHistory, RunLine};
+pub use show::{DivergenceShown, Found, RuleShown, RunShown, Said, Shown, Step};
 pub use status::{BudgetUsed, Last, RuleStatus, Status};
 
 /// The runs of an output, and a session to ask their tables in.
@@ -60,6 +67,20 @@ impl Past {
 
     fn mark_of(&self, run_id: &str) -> Option<&str> {
         self.marks.get(run_id).map(String::as_str)
+    }
+
+    pub fn results(&self) -> &Results {
+        &self.results
+    }
+
+    /// Where its tables can be asked.
+    pub fn session(&self) -> &SessionContext {
+        &self.ctx
+    }
+
+    /// Rules that ran, by name.
+    pub fn rules(&self) -> BTreeSet<&str> {
+        self.recorded.iter().map(|recorded| recorded.rule.as_str()).collect()
     }
 
     /// The runs of a rule, the oldest first; none of one that never ran.

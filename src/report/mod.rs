@@ -1,26 +1,34 @@
 //! From a [`RunReport`](crate::run::report::RunReport), an [`Explanation`](crate::run::explain::Explanation), or what [`history`](crate::history)
 //! tells, to what people and programs read. Nothing here prints.
 
+mod acks;
 mod calendar;
 mod columns;
 mod expired;
 mod explain;
 mod json;
+mod ledger;
 pub mod numbers;
 pub mod palette;
 mod past;
 mod rule;
 mod sample;
+mod show;
+mod shown;
 mod spark;
 pub mod table;
 mod text;
 pub mod value;
 
+pub use acks::{acks, given};
 pub use expired::expired;
 pub use explain::{explanation, explanation_in_brief};
 pub use json::json;
+pub use ledger::entry_line;
 pub use palette::Palette;
 pub use past::{comparison, history, status};
+pub use show::show;
+pub use shown::ShownTold;
 pub use spark::Signs;
 pub use text::{Layout, brief, text};
 

@@ -34,18 +34,18 @@ pub fn sample(rule: &RuleReport, layout: Layout) -> String {
 }
 
 /// The divergence table of a `match` or `totals` rule, by role of its columns.
-struct Divergences<'a> {
+pub(super) struct Divergences<'a> {
     kind: ArrayRef,
     side: ArrayRef,
-    key: Vec<(&'a str, Values<'a>)>,
+    pub(super) key: Vec<(&'a str, Values<'a>)>,
     /// Each compared column, with its cells on both sides.
-    compared: Vec<(&'a str, BySide<Values<'a>>)>,
+    pub(super) compared: Vec<(&'a str, BySide<Values<'a>>)>,
     changed: ArrayRef,
     unreadable: Option<&'a ArrayRef>,
 }
 
 impl<'a> Divergences<'a> {
-    fn new(batch: &'a RecordBatch) -> Result<Self> {
+    pub(super) fn new(batch: &'a RecordBatch) -> Result<Self> {
         let schema = batch.schema_ref();
         let place = |name: &str| schema.index_of(name);
         let (side, changed) = (place("side")?, place("changed_columns")?);
@@ -72,7 +72,7 @@ impl<'a> Divergences<'a> {
         })
     }
 
-    fn changed(&self, row: usize) -> Result<Vec<String>> {
+    pub(super) fn changed(&self, row: usize) -> Result<Vec<String>> {
         if self.changed.is_null(row) {
             return Ok(Vec::new());
         }
@@ -81,8 +81,13 @@ impl<'a> Divergences<'a> {
         Ok(names.as_string::<i32>().iter().flatten().map(str::to_string).collect())
     }
 
-    /// The text of a cell that could not be read as its type.
+    /// A cell that could not be read as its type, in words.
     fn unreadable(&self, row: usize, side: Side, column: &str) -> Result<Option<String>> {
+        Ok(self.unreadable_text(row, side, column)?.map(|text| format!("unreadable {}", quote(&text))))
+    }
+
+    /// The text of a cell that could not be read as its type.
+    pub(super) fn unreadable_text(&self, row: usize, side: Side, column: &str) -> Result<Option<String>> {
         let Some(list) = self.unreadable.and_then(|array| array.as_list_opt::<i32>()) else { return Ok(None) };
         if list.is_null(row) {
             return Ok(None);
@@ -98,7 +103,7 @@ impl<'a> Divergences<'a> {
         let (sides, names, texts) = (sides.as_string::<i32>(), names.as_string::<i32>(), texts.as_string::<i32>());
         Ok((0..cells.len())
             .find(|&i| sides.value(i) == side.as_str() && names.value(i) == column)
-            .map(|i| format!("unreadable {}", quote(texts.value(i)))))
+            .map(|i| texts.value(i).to_string()))
     }
 
     fn key(&self, row: usize) -> String {
@@ -108,7 +113,7 @@ impl<'a> Divergences<'a> {
     }
 
     /// Both cells of a mismatch.
-    fn cells(&self, row: usize, name: &str, values: &BySide<Values<'_>>) -> Result<(String, String)> {
+    pub(super) fn cells(&self, row: usize, name: &str, values: &BySide<Values<'_>>) -> Result<(String, String)> {
         let (source, target) = pair(&values.source, &values.target, row);
         Ok((
             self.unreadable(row, Side::Source, name)?.unwrap_or(source),

@@ -1,7 +1,9 @@
 //! What the commands that look back share: which output, and how it is told.
 
+pub mod ack;
 pub mod compare;
 pub mod history;
+pub mod show;
 pub mod status;
 
 use std::path::PathBuf;

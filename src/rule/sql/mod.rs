@@ -51,6 +51,10 @@ pub fn render(template: &str, values: minijinja::Value) -> Result<String> {
         "history/open" => include_str!("../../../queries/history/open.sql"),
         "history/runs" => include_str!("../../../queries/history/runs.sql"),
         "history/compare" => include_str!("../../../queries/history/compare.sql"),
+        "acks/acks" => include_str!("../../../queries/acks/acks.sql"),
+        "acks/heeded" => include_str!("../../../queries/acks/heeded.sql"),
+        "acks/open" => include_str!("../../../queries/acks/open.sql"),
+        "acks/chosen" => include_str!("../../../queries/acks/chosen.sql"),
         "checksum/local" => include_str!("../../../queries/checksum/local.sql"),
         other => return Err(Error::new(ErrorKind::Internal, format!("there is no template {other}"))),
     };
