@@ -36,7 +36,7 @@ pub struct Standing {
     pub open: u64,
     /// Since when the oldest of it is; none where nothing is.
     pub open_since: Option<DateTime<Utc>>,
-    /// Tells which runs this takes for the earlier ones: see [`earlier`](crate::divergence::earlier).
+    /// Tells which runs this takes for the earlier ones: see `divergence::earlier`.
     pub earlier: String,
 }
 
