@@ -1,5 +1,6 @@
 //! The one integration binary; each further one would link DataFusion again.
 
+mod ack;
 mod architecture;
 mod bad_input;
 mod budgets;
@@ -25,5 +26,6 @@ mod report;
 mod residue;
 mod resume;
 mod settle;
+mod show;
 mod stories;
 mod support;

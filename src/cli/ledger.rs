@@ -10,7 +10,8 @@ use crate::cli::print::{self, Reader};
 use crate::cli::{End, runtime};
 use crate::dataset::Databases;
 use crate::error::{Error, ErrorKind, Result};
-use crate::ledger::{Entry, Event, Expected, Head, Ledger, Verified, read_private, read_public, seal, verify};
+use crate::ledger::{Entry, Expected, Head, Ledger, Verified, read_private, read_public, seal, verify};
+use crate::report::entry_line;
 use crate::report::numbers::{bytes, count, counted};
 use crate::report::value::escape;
 use crate::run::report::Outcome;
@@ -151,7 +152,7 @@ fn show(location: &str, limit: usize, format: Format) -> Result<End> {
                 let entry: Option<serde_json::Value> = serde_json::from_slice(&stored).ok();
                 document.push(entry.unwrap_or_else(|| serde_json::json!({"number": number, "unreadable": true})));
             }
-            (Format::Text, Ok(entry)) => text.push_str(&line(&entry)),
+            (Format::Text, Ok(entry)) => text.push_str(&entry_line(&entry)),
             (Format::Text, Err(why)) => text.push_str(&format!("{number:>6}  cannot be read: {}\n", escape(&why))),
         }
     }
@@ -166,32 +167,6 @@ fn pretty(document: &impl serde::Serialize) -> Result<String> {
     let text = serde_json::to_string_pretty(document);
     let text = text.map_err(|error| Error::new(ErrorKind::Internal, "the document cannot be written").source(error))?;
     Ok(text + "\n")
-}
-
-/// One line an entry.
-fn line(entry: &Entry) -> String {
-    let at = entry.at.format("%Y-%m-%d %H:%M:%SZ");
-    format!("{:>6}  {at}  {}  {}\n", entry.number, escape(&entry.actor), escape(&told(&entry.event)))
-}
-
-fn told(event: &Event) -> String {
-    match event {
-        Event::Begun { before } if before.is_empty() => "ledger begun".into(),
-        Event::Begun { before } => format!("ledger begun, {} there before", counted(before.len() as u64, "file")),
-        Event::RunStarted { run_id, rules } => format!("run {run_id} started: {}", counted(rules.len() as u64, "rule")),
-        Event::RunResumed { run_id, .. } => format!("run {run_id} goes on after it was cut off"),
-        Event::RunFinished { run_id, outcome, rules, .. } => {
-            let found = rules.iter().map(|rule| rule.rows.divergences() + rule.schema_mismatch).sum();
-            format!("run {run_id} finished: {outcome}, {}", counted(found, "divergence"))
-        }
-        Event::RunCancelled { run_id, why } => format!("run {run_id} ended without a result: {why}"),
-        Event::Expired { before, rules } => {
-            let files = counted(rules.iter().map(|rule| rule.files).sum(), "file");
-            let before = before.format("%Y-%m-%d %H:%M:%SZ");
-            format!("{files} of runs before {before} expired: {}", counted(rules.len() as u64, "rule"))
-        }
-        Event::Sealed { number, public_key, .. } => format!("entry {number} sealed with {public_key}"),
-    }
 }
 
 fn verified(location: &str, expected: &Expected, format: Format) -> Result<End> {

@@ -69,6 +69,8 @@ enum Command {
     Causes(past::causes::Args),
     Report(past::report::Args),
     Expire(expire::Args),
+    Show(past::show::Args),
+    Ack(past::ack::Args),
     Init(init::Args),
     Schema(schema::Args),
     Completions(completions::Args),
@@ -116,6 +118,8 @@ impl Command {
             Command::Causes(args) => past::causes::execute(&args),
             Command::Report(args) => past::report::execute(&args),
             Command::Expire(args) => expire::execute(&args),
+            Command::Show(args) => past::show::execute(&args),
+            Command::Ack(args) => past::ack::execute(&args),
             Command::Init(args) => init::execute(args),
             Command::Schema(_) => schema::execute(),
             Command::Completions(args) => completions::execute(args),
@@ -131,6 +135,8 @@ impl Command {
             Command::Expire(args) => args.format == args::Format::Json,
             Command::Status(past::status::Args { past })
             | Command::History(past::history::Args { past, .. })
+            | Command::Show(past::show::Args { past, .. })
+            | Command::Ack(past::ack::Args { past, .. })
             | Command::Compare(past::compare::Args { past, .. })
             | Command::Causes(past::causes::Args { past, .. }) => past.format == args::Format::Json,
             _ => false,

@@ -4,6 +4,7 @@
 //! one row a rule, written last: readers start from it. Until the ledger tells of the run's end, the record waits below
 //! `<output>/unfinished/`.
 
+mod acks;
 mod assemble;
 mod detail;
 mod earlier;
@@ -21,15 +22,21 @@ mod table;
 mod unfinished;
 mod write;
 
+pub use acks::{
+    AckFile, Acks, Asker, ENDS as ACK_ENDS, FOLDER as ACKS, Sighted, Stamp, ack_schema, unreadable as acks_unreadable,
+};
 pub use assemble::{Assembler, assemble_query, assemble_schema_differences};
 pub use earlier::{Earlier, begun_at, marks};
 pub use expire::Expiring;
 pub use lives::{Lives, value_columns};
 pub use open::{Stood, stand};
-pub use output::{LEDGER, MARKER, Output, RuleOutput, StoredFile, Table, check_marker};
+pub use output::{LEDGER, MARKER, Output, RuleOutput, StoredFile, Table, below, check_marker};
 pub use reader::{Results, Sightings, Width, first_rows, register_results};
 pub use recorded::{Recorded, Standing};
 pub use records::{RunRecord, run_record_schema};
 pub use schema::{DivergenceSchema, stored_type};
-pub use unfinished::{FOLDER as UNFINISHED, Staged, claim_unfinished, publish, read_unfinished, staged};
+pub use unfinished::{
+    FOLDER as UNFINISHED, Staged, acknowledged as staged_ack, claim_unfinished, publish, put_in_place, read_unfinished,
+    remove_rest, staged, take_back,
+};
 pub use write::{Found, Written, write_sorted};

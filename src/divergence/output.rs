@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
+use datafusion::prelude::SessionContext;
 use futures::TryStreamExt;
 use futures::future::join_all;
 use object_store::path::Path;
@@ -12,6 +13,8 @@ use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
 use serde::{Deserialize, Serialize};
 
 use crate::dataset::store::{Located, locate};
+use crate::divergence::acks::{Acks, FOLDER as ACKS, Sighted};
+use crate::divergence::reader::file_table;
 use crate::divergence::records::{RunRecord, to_parquet};
 use crate::divergence::unfinished::{self, Kept, KeptRules};
 use crate::error::{Error, ErrorKind, Result};
@@ -43,21 +46,33 @@ pub enum Table {
     Divergences,
     /// What is open after the run, and since when.
     Open,
+    /// Acknowledgements that have ended.
+    Acks,
 }
 
 impl Table {
-    const ALL: [Table; 2] = [Table::Divergences, Table::Open];
+    const ALL: [Table; 3] = [Table::Divergences, Table::Open, Table::Acks];
 
     pub fn folder(self) -> &'static str {
         match self {
             Table::Divergences => "divergences",
             Table::Open => "open",
+            Table::Acks => ACKS,
+        }
+    }
+
+    /// In words.
+    fn what(self) -> &'static str {
+        match self {
+            Table::Divergences => "divergence table",
+            Table::Open => "table of what is open",
+            Table::Acks => "file of acknowledgements",
         }
     }
 }
 
 /// The tables that a run has written, by rule.
-type Tables = Arc<Mutex<BTreeMap<(Table, String), StoredFile>>>;
+pub(super) type Tables = Arc<Mutex<BTreeMap<(Table, String), StoredFile>>>;
 
 /// The output of one run. Dropped before `hold`, it removes what the run has written, but for what another process can go
 /// on with.
@@ -168,11 +183,26 @@ impl Output {
     fn part_of(&self, table: Table, rule: &str, attempt: u32) -> RuleOutput {
         let folders = [table.folder(), &format!("rule={rule}"), &format!("run={}", self.run_id)];
         let part = self.path(&[folders[0], folders[1], folders[2], &part_name(attempt)]);
-        let display = format!("{}/{}/", self.located.display.trim_end_matches('/'), folders.join("/"));
-        let path = format!("{}/{}", folders.join("/"), part_name(attempt));
-        let path = part.prefix_match(&self.located.prefix).map_or(path, joined);
-        let (table, tables) = ((table, rule.to_string()), self.tables.clone());
-        RuleOutput { store: self.located.store.clone(), part, path, display, table, tables }
+        RuleOutput::new(&self.located, &part, &part, (table, rule.to_string()), &self.tables)
+    }
+
+    /// Where acknowledgements of the rule go that have ended.
+    pub fn ended(&self, rule: &str) -> RuleOutput {
+        self.writes(Table::Acks, rule)
+    }
+
+    /// What was acknowledged in this output.
+    pub async fn acks(&self) -> Result<Acks> {
+        Acks::read(&self.located).await
+    }
+
+    /// The rule's table as it was written; none of a rule that could not be compared. `key`: names of its key columns.
+    pub async fn found(&self, ctx: &SessionContext, rule: &str, key: &[String]) -> Result<Option<Sighted>> {
+        let Some(file) = self.table(Table::Divergences, rule) else { return Ok(None) };
+        let failed = || Error::new(ErrorKind::Internal, format!("{} is no path of the output", file.path));
+        let path = below(&self.located, &file.path).ok_or_else(failed)?;
+        let table = file_table(ctx, &self.located, &path).await?;
+        Ok(Some(Sighted { table, keys: key.iter().cloned().collect() }))
     }
 
     /// A table of the rule, once it is written.
@@ -199,11 +229,15 @@ impl Output {
     /// Removes tables of rules that earlier processes have left behind.
     async fn remove_left_behind(&self, records: &[RunRecord]) -> object_store::Result<()> {
         for rule in records.iter().map(|record| &record.rule) {
-            let open = self.part_of(Table::Open, rule, self.attempt).part;
-            for (table, part) in [(Table::Divergences, self.divergences(rule)), (Table::Open, open)] {
+            for table in Table::ALL {
+                let part = match table {
+                    Table::Divergences => Some(self.divergences(rule)),
+                    other => self.table(other, rule).map(|_| self.part_of(other, rule, self.attempt).part),
+                };
                 let folder = self.path(&[table.folder(), &format!("rule={rule}"), &format!("run={}", self.run_id)]);
                 let listed: Vec<_> = self.located.store.list(Some(&folder)).try_collect().await?;
-                for other in listed.into_iter().map(|object| object.location).filter(|other| *other != part) {
+                let others = listed.into_iter().map(|object| object.location);
+                for other in others.filter(|other| Some(other) != part.as_ref()) {
                     self.located.store.delete(&other).await?;
                 }
             }
@@ -405,9 +439,8 @@ impl Output {
             let _ = std::fs::remove_file(root.join(unfinished::FOLDER).join(&self.run_id).join(unfinished::DOCUMENT));
             unfinished::remove_folders(&self.located, &self.run_id);
         }
-        let [divergences, open] = tables;
-        let others = [divergences, open, runs, ledger, root.join(unfinished::FOLDER)];
-        if self.marked && !others.iter().any(|other| other.exists()) {
+        let others = tables.into_iter().chain([runs, ledger, root.join(unfinished::FOLDER)]);
+        if self.marked && !others.into_iter().any(|other| other.exists()) {
             let _ = std::fs::remove_file(root.join(MARKER));
         }
         for folder in &self.made {
@@ -449,6 +482,31 @@ impl Drop for Output {
 }
 
 impl RuleOutput {
+    /// Writes to `part` what is to be known as `known`.
+    pub(super) fn new(located: &Located, part: &Path, known: &Path, table: (Table, String), tables: &Tables) -> Self {
+        let path = known.prefix_match(&located.prefix).map_or(known.to_string(), joined);
+        let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let display = format!("{}/{folder}/", located.display.trim_end_matches('/'));
+        let (store, part) = (located.store.clone(), part.clone());
+        Self { store, part, path, display, table, tables: tables.clone() }
+    }
+
+    /// Where an acknowledgement is written to, until the ledger tells of it.
+    pub fn acknowledging(located: &Located, rule: &str, id: &str, waiting: &Path) -> Self {
+        let folder = located.prefix.clone().join(ACKS).join(format!("rule={rule}"));
+        let known = folder.join(format!("{id}.parquet"));
+        Self::new(located, waiting, &known, (Table::Acks, rule.to_string()), &Tables::default())
+    }
+
+    /// What was written; none before it is.
+    pub fn stored(&self) -> Option<StoredFile> {
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner).get(&self.table).cloned()
+    }
+
+    pub fn what(&self) -> &'static str {
+        self.table.0.what()
+    }
+
     pub fn store(&self) -> Arc<dyn ObjectStore> {
         self.store.clone()
     }
@@ -467,6 +525,13 @@ impl RuleOutput {
     pub fn display(&self) -> &str {
         &self.display
     }
+}
+
+/// An object by its path below the output; none: no object can have that path.
+pub fn below(located: &Located, path: &str) -> Option<Path> {
+    let prefix = located.prefix.as_ref();
+    let whole = if prefix.is_empty() { path.to_string() } else { format!("{prefix}/{path}") };
+    Path::parse(whole).ok()
 }
 
 fn joined<'a>(parts: impl Iterator<Item = object_store::path::PathPart<'a>>) -> String {

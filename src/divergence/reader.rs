@@ -1,11 +1,13 @@
 //! Past results as tables of a session: `runs`, each rule's divergences as `divergences.<rule>`, and what became of them as
-//! `history.<rule>`. Runs without a record do not exist.
+//! `history.<rule>`, and what people said of them, as `acks.<rule>`. Runs without a record do not exist.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use datafusion::arrow::array::AsArray;
-use datafusion::arrow::compute::concat_batches;
+use chrono::Utc;
+use datafusion::arrow::array::{AsArray, StringArray};
+use datafusion::arrow::compute::kernels::cmp::eq;
+use datafusion::arrow::compute::{and, concat_batches, filter_record_batch};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::catalog::{MemorySchemaProvider, SchemaProvider, TableProvider};
@@ -20,11 +22,12 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 
 use crate::dataset::store::{Located, locate};
+use crate::divergence::acks::{Acks, Asker};
 use crate::divergence::lives::Lives;
 use crate::divergence::open::open_schema;
 use crate::divergence::output::{MARKER, RuleOutput, Table, check_marker};
 use crate::divergence::recorded::{Recorded, recorded};
-use crate::divergence::records::run_record_schema;
+use crate::divergence::records::{RunRecord, from_batch, run_record_schema};
 use crate::divergence::schema::head;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -68,7 +71,7 @@ impl Results {
         Ok(Self { located, batches })
     }
 
-    pub(super) fn located(&self) -> &Located {
+    pub fn located(&self) -> &Located {
         &self.located
     }
 
@@ -80,6 +83,23 @@ impl Results {
     /// One for each rule and run, in the order of the runs.
     pub fn recorded(&self) -> Result<Vec<Recorded>> {
         recorded(&self.batches)
+    }
+
+    /// The records of one run, or of one rule in it, in full.
+    pub fn records(&self, run_id: &str, rule: Option<&str>) -> Result<Vec<RunRecord>> {
+        let mut records = Vec::new();
+        for batch in &self.batches {
+            let is = |name: &str, text: &str| match batch.column_by_name(name) {
+                Some(column) => Ok(eq(column.as_string::<i32>(), &StringArray::new_scalar(text))?),
+                None => Err(Error::new(ErrorKind::Data, format!("a run's record says nothing of `{name}`"))),
+            };
+            let mut wanted = is("run_id", run_id)?;
+            if let Some(rule) = rule {
+                wanted = and(&wanted, &is("rule", rule)?)?;
+            }
+            records.extend(from_batch(&filter_record_batch(batch, &wanted)?)?);
+        }
+        Ok(records)
     }
 
     /// The run records as a table.
@@ -175,6 +195,9 @@ pub async fn register_results(ctx: &SessionContext, output: &str) -> Result<()> 
     let catalog =
         ctx.catalog("datafusion").ok_or_else(|| Error::new(ErrorKind::Internal, "the session has no catalog"))?;
     let wanted = |name: &str| !rules.is_empty() && catalog.schema(name).is_none();
+    if catalog.schema("acks").is_none() {
+        register_acks(ctx, &results).await?;
+    }
     let (tables, lives) = (wanted("divergences"), wanted("history"));
     if !tables && !lives {
         return Ok(());
@@ -200,6 +223,45 @@ pub async fn register_results(ctx: &SessionContext, output: &str) -> Result<()> 
     Ok(())
 }
 
+/// Makes `acks.<rule>` known for rules that anything was acknowledged of.
+async fn register_acks(ctx: &SessionContext, results: &Results) -> Result<()> {
+    let acks = Acks::read(&results.located).await?;
+    let views = MemorySchemaProvider::new();
+    for rule in acks.rules() {
+        let Some(table) = acks.table(ctx, rule)? else { continue };
+        views.register_table(rule.to_string(), Asker::new(ctx)?.lives(table, Utc::now()).await?)?;
+    }
+    if let Some(catalog) = ctx.catalog("datafusion").filter(|_| !views.table_names().is_empty()) {
+        catalog.register_schema("acks", Arc::new(views))?;
+    }
+    Ok(())
+}
+
+/// One table over these files, which are all in this schema.
+pub(super) fn files_table(
+    ctx: &SessionContext,
+    located: &Located,
+    paths: &[Path],
+    schema: SchemaRef,
+) -> Result<Arc<dyn TableProvider>> {
+    let store_url = results_url()?;
+    ctx.runtime_env().register_object_store(store_url.as_ref(), located.store.clone());
+    let url = |path: &Path| ListingTableUrl::parse(format!("{}{path}", store_url.as_str()));
+    let urls = paths.iter().map(url).collect::<Result<Vec<_>, _>>()?;
+    let config = ListingTableConfig::new_with_multi_paths(urls).with_listing_options(parquet()).with_schema(schema);
+    Ok(Arc::new(ListingTable::try_new(config)?))
+}
+
+/// One file as a table of its own schema.
+pub(super) async fn file_table(ctx: &SessionContext, located: &Located, path: &Path) -> Result<Arc<dyn TableProvider>> {
+    let store_url = results_url()?;
+    ctx.runtime_env().register_object_store(store_url.as_ref(), located.store.clone());
+    let url = ListingTableUrl::parse(format!("{}{path}", store_url.as_str()))?;
+    let options = parquet();
+    let schema = options.infer_schema(&ctx.state(), &url).await?;
+    files_table(ctx, located, std::slice::from_ref(path), schema)
+}
+
 /// How many rows a rule's table has, and the first of them.
 pub async fn first_rows(table: &RuleOutput, limit: usize) -> Result<(u64, Option<RecordBatch>)> {
     // One partition: the file's rows come in their order.
@@ -217,6 +279,11 @@ pub async fn first_rows(table: &RuleOutput, limit: usize) -> Result<(u64, Option
     let batches = rows.limit(0, Some(limit))?.collect().await?;
     let sample = if count > 0 && limit > 0 { Some(concat_batches(&schema, &batches)?) } else { None };
     Ok((count, sample))
+}
+
+/// Text is read as plain text: views of it keep all that was read beside them, which is much where it is sorted.
+fn parquet() -> ListingOptions {
+    ListingOptions::new(Arc::new(ParquetFormat::default().with_force_view_types(false)))
 }
 
 fn results_url() -> Result<ObjectStoreUrl> {
@@ -308,7 +375,7 @@ async fn divergence_table(
         Width::Identity => head().iter().map(|field| field.as_ref().clone()).collect(),
     };
     let mut positions: HashMap<String, usize> = HashMap::new();
-    let options = ListingOptions::new(Arc::new(ParquetFormat::default()));
+    let options = parquet();
     for path in paths {
         let url = ListingTableUrl::parse(format!("{}{}", store_url.as_str(), path))?;
         if width == Width::Identity {

@@ -19,6 +19,9 @@ pub struct Recorded {
     pub stopped_by: Option<String>,
     pub rows: RowCounts,
     pub schema_mismatch: u64,
+    /// Divergences that did not count, for they were acknowledged; and of these, schema mismatches.
+    pub acknowledged: u64,
+    pub acknowledged_schema_mismatch: u64,
     /// Names of the key columns in the divergence table.
     pub key: Vec<String>,
     /// The datasets of source and target; none of a `sql` rule.
@@ -33,7 +36,7 @@ pub struct Standing {
     pub open: u64,
     /// Since when the oldest of it is; none where nothing is.
     pub open_since: Option<DateTime<Utc>>,
-    /// Tells which runs this takes for the earlier ones: see [`earlier`](crate::divergence::earlier).
+    /// Tells which runs this takes for the earlier ones: see `divergence::earlier`.
     pub earlier: String,
 }
 
@@ -65,7 +68,10 @@ fn one(batch: &RecordBatch, row: usize) -> Result<Recorded> {
     let missing = |name: &str| Error::new(ErrorKind::Data, format!("a run's record says nothing of `{name}`"));
     let column = |name: &str| batch.column_by_name(name).ok_or_else(|| missing(name));
     let text = |name: &str| Ok::<_, Error>(text_of(column(name)?, row));
-    let count = |name: &str| Ok::<_, Error>(column(name)?.as_primitive::<UInt64Type>().value(row));
+    let count = |name: &str| {
+        let numbers = column(name)?.as_primitive::<UInt64Type>();
+        Ok::<_, Error>(if numbers.is_valid(row) { numbers.value(row) } else { 0 })
+    };
     let run_id = text("run_id")?.ok_or_else(|| missing("run_id"))?;
     let outcome = match text("outcome")?.as_deref() {
         Some("reconciled") => Outcome::Reconciled,
@@ -97,6 +103,8 @@ fn one(batch: &RecordBatch, row: usize) -> Result<Recorded> {
             rule_violation: count("rule_violation")?,
         },
         schema_mismatch: count("schema_mismatch")?,
+        acknowledged: count("acknowledged")?,
+        acknowledged_schema_mismatch: count("acknowledged_schema_mismatch")?,
         key: texts_of(column("key")?, row),
         datasets: [text("source")?, text("target")?],
         standing: standing(batch, row)?,

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use datafusion::arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
-use datafusion::arrow::json::ReaderBuilder;
+use datafusion::arrow::json::{ArrayWriter, ReaderBuilder};
+use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::parquet::arrow::ArrowWriter;
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +23,7 @@ pub struct RunRecord {
     pub outcome: String,
     pub guarantee: String,
     pub strategy: String,
+    #[serde(default)]
     pub severity: String,
     pub owner: Option<String>,
     pub started_at: DateTime<Utc>,
@@ -30,14 +32,25 @@ pub struct RunRecord {
     pub rows: RecordedRows,
     /// Divergences that were gone when their keys were read again; none where they were not.
     pub settled: Option<u64>,
+    /// Divergences that did not count, for they were acknowledged; and of these, schema mismatches.
+    #[serde(default)]
+    pub acknowledged: u64,
+    #[serde(default)]
+    pub acknowledged_schema_mismatch: u64,
+    #[serde(default)]
     pub columns: Vec<ColumnCounts>,
     pub schema_mismatch: u64,
+    #[serde(default)]
     pub only_in_source: Vec<String>,
+    #[serde(default)]
     pub only_in_target: Vec<String>,
+    #[serde(default)]
     pub type_differs: Vec<String>,
+    #[serde(default)]
     pub notes: Vec<String>,
     /// The limit that stopped the comparison, if one did; and what was verified by then.
     pub stopped_by: Option<String>,
+    #[serde(default)]
     pub segments: Vec<Segment>,
     /// Divergences that are open after the run, found by it or by earlier ones; since when the oldest is; and a digest of the ids of
     /// the runs that are taken for the earlier ones.
@@ -45,17 +58,24 @@ pub struct RunRecord {
     pub open_since: Option<DateTime<Utc>>,
     pub earlier_runs: Option<String>,
     /// Folder of the divergence table, below the output.
+    #[serde(default)]
     pub divergences: String,
     /// Names of the key columns, as they stand in the divergence table.
+    #[serde(default)]
     pub key: Vec<String>,
     pub source: Option<String>,
     pub target: Option<String>,
     /// Of a `sql` rule: all inputs that it reads.
+    #[serde(default)]
     pub source_inputs: Vec<Input>,
+    #[serde(default)]
     pub target_inputs: Vec<Input>,
     /// Digest of the rule's own text.
+    #[serde(default)]
     pub rule_version: String,
+    #[serde(default)]
     pub digest_version: u32,
+    #[serde(default)]
     pub tieout_version: String,
 }
 
@@ -146,7 +166,10 @@ pub fn run_record_schema() -> SchemaRef {
         ]
         .map(count),
     );
-    fields.push(Field::new("settled", DataType::UInt64, true));
+    fields.extend(["settled", "acknowledged", "acknowledged_schema_mismatch"].map(|name| {
+        // Records of earlier versions do not have them.
+        Field::new(name, DataType::UInt64, true)
+    }));
     fields.push(Field::new("columns", list(column), true));
     fields.push(count("schema_mismatch"));
     fields.extend(["only_in_source", "only_in_target", "type_differs", "notes"].map(texts));
@@ -169,6 +192,19 @@ pub fn run_record_schema() -> SchemaRef {
 
 fn list(item: DataType) -> DataType {
     DataType::List(Arc::new(Field::new("item", item, true)))
+}
+
+/// Rows of the runs table as records.
+pub fn from_batch(batch: &RecordBatch) -> Result<Vec<RunRecord>> {
+    let failed = |error: String| Error::new(ErrorKind::Data, "a run's record cannot be read").source(error);
+    let mut writer = ArrayWriter::new(Vec::new());
+    writer.write(batch)?;
+    writer.finish()?;
+    match writer.into_inner() {
+        // Of no rows, nothing is written.
+        rows if rows.is_empty() => Ok(Vec::new()),
+        rows => serde_json::from_slice(&rows).map_err(|error| failed(error.to_string())),
+    }
 }
 
 /// The records as a Parquet file.

@@ -9,6 +9,8 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
 
 use crate::dataset::store::{Located, locate};
+use crate::divergence::acks::FOLDER as ACKS;
+use crate::divergence::output::below;
 use crate::error::{Error, ErrorKind, Result};
 
 pub const FOLDER: &str = "unfinished";
@@ -33,11 +35,12 @@ pub(super) fn published(located: &Located, run_id: &str) -> Path {
     located.prefix.clone().join("runs").join(format!("{run_id}.parquet"))
 }
 
-/// A run's record that waits to be put in place.
+/// What waits to be put in place: a run's record, or what somebody acknowledged.
 #[derive(Debug, Clone)]
 pub struct Staged {
-    pub run_id: String,
-    /// The ledger tells of the run's end after this entry, if at all.
+    /// Of the run, or the acknowledgement.
+    pub id: String,
+    /// The ledger tells of it after this entry, if at all.
     pub after: u64,
     pub path: Path,
 }
@@ -47,7 +50,12 @@ pub(super) fn record(located: &Located, run_id: &str, after: u64) -> Path {
     folder(located, run_id).join(format!("record-{after:012}.parquet"))
 }
 
-/// The records that wait in an output.
+/// Where an acknowledgement waits.
+pub fn acknowledged(located: &Located, id: &str, after: u64) -> Path {
+    located.prefix.clone().join(FOLDER).join(ACKS).join(format!("{id}-{after:012}.parquet"))
+}
+
+/// What waits in an output.
 pub async fn staged(located: &Located) -> Result<Vec<Staged>> {
     let folder = located.prefix.clone().join(FOLDER);
     if located.local.as_ref().is_some_and(|root| !root.join(FOLDER).exists()) {
@@ -58,12 +66,61 @@ pub async fn staged(located: &Located) -> Result<Vec<Staged>> {
     })?;
     let of = |path: &Path| {
         let mut parts = path.prefix_match(&folder)?;
-        let (run, name) = (parts.next()?.as_ref().to_string(), parts.next()?.as_ref().to_string());
-        let after = name.strip_prefix("record-")?.strip_suffix(".parquet")?.parse().ok()?;
-        let run_id = uuid::Uuid::parse_str(&run).ok().map(|_| run)?;
-        Some(Staged { run_id, after, path: path.clone() })
+        let (folder, name) = (parts.next()?.as_ref().to_string(), parts.next()?.as_ref().to_string());
+        let name = name.strip_suffix(".parquet")?;
+        let (id, after) = match folder == ACKS {
+            true => name.rsplit_once('-').map(|(id, after)| (id.to_string(), after))?,
+            false => (folder, name.strip_prefix("record-")?),
+        };
+        uuid::Uuid::parse_str(&id).ok()?;
+        Some(Staged { id, after: after.parse().ok()?, path: path.clone() })
     };
     Ok(objects.iter().filter_map(|object| of(&object.location)).collect())
+}
+
+/// Puts what waits where readers look: `path` is below the output.
+pub async fn put_in_place(located: &Located, staged: &Path, path: &str) -> Result<()> {
+    let failed = |error: Option<object_store::Error>| {
+        let message = format!("{path} could not be put in its place in {}", located.display);
+        let error_here = Error::new(ErrorKind::Output, message)
+            .hint("it is in the ledger: the next run there puts it in place, or `tieout ledger verify`");
+        match error {
+            Some(error) => error_here.source(error),
+            None => error_here,
+        }
+    };
+    let place = below(located, path).ok_or_else(|| failed(None))?;
+    match located.store.rename(staged, &place).await {
+        Ok(()) => {}
+        // Somebody else was faster.
+        Err(object_store::Error::NotFound { .. }) if located.store.head(&place).await.is_ok() => {}
+        Err(error) => return Err(failed(Some(error))),
+    }
+    remove_acks_folder(located);
+    Ok(())
+}
+
+/// Of a local disk: the folder where acknowledgements wait, once it is empty.
+pub(super) fn remove_acks_folder(located: &Located) {
+    if let Some(root) = &located.local {
+        let unfinished = root.join(FOLDER);
+        for folder in [unfinished.join(ACKS), unfinished] {
+            let _ = std::fs::remove_dir(folder);
+        }
+    }
+}
+
+/// Takes back what waits: the ledger does not tell of it, and will not.
+pub async fn take_back(located: &Located, staged: &Path) {
+    if let Err(error) = located.store.delete(staged).await {
+        tracing::debug!(%staged, %error, "what waits could not be removed");
+    }
+    remove_acks_folder(located);
+}
+
+/// What a run has left beside its record: nobody needs it, once that is in its place.
+pub async fn remove_rest(located: &Located, run_id: &str) {
+    remove(located, run_id).await;
 }
 
 /// Puts a run's record where readers look; what was kept of the run goes.
@@ -145,7 +202,10 @@ async fn others(located: &Located) -> String {
     let listed = located.store.list_with_delimiter(Some(&below)).await;
     let mut runs: Vec<String> = listed.map_or_else(
         |_| Vec::new(),
-        |listed| listed.common_prefixes.iter().filter_map(|run| Some(run.filename()?.to_string())).collect(),
+        |listed| {
+            let names = listed.common_prefixes.iter().filter_map(|run| Some(run.filename()?.to_string()));
+            names.filter(|name| uuid::Uuid::parse_str(name).is_ok()).collect()
+        },
     );
     // UUIDv7: their order is that of time.
     runs.sort_unstable();

@@ -175,8 +175,8 @@ pub fn pool_bytes(ctx: &SessionContext) -> usize {
 impl RuleOutput {
     /// An error of writing the table, in our words.
     pub fn error(&self, error: impl std::error::Error + Send + Sync + 'static) -> Error {
-        Error::new(ErrorKind::Output, format!("the divergence table {} could not be written", self.display()))
-            .hint("check that the folder can be written to and that the disk has room, then run again; nothing of this run is visible")
+        Error::new(ErrorKind::Output, format!("the {} {} could not be written", self.what(), self.display()))
+            .hint("check that the folder can be written to and that the disk has room, then run again; nothing of it is visible")
             .source(error)
     }
 }

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use crate::divergence::{Recorded, RunRecord};
 use crate::error::Result;
 use crate::history::status::budget;
-use crate::history::{BudgetUsed, Past, RuleHistory, Sample};
+use crate::history::{BudgetUsed, Listed, Past, RuleHistory, Sample};
 use crate::ledger::{Head, Ledger, Mention};
 use crate::project::model::Project;
 
@@ -45,6 +45,8 @@ pub struct RuleDossier {
     /// Where the ledger speaks of the run.
     pub mentions: Vec<Mention>,
     pub sample: Sample,
+    /// What was acknowledged of the rule.
+    pub acknowledged: Vec<Listed>,
     /// Where the divergence table is.
     pub place: String,
 }
@@ -147,6 +149,7 @@ impl Past {
                 .and_then(|rule| budget(one, history.oldest.as_ref().map(|oldest| oldest.open_since), rule.allow)),
             mentions: mentions.get(&one.run_id).cloned().unwrap_or_default(),
             sample: self.sample(one, extent.divergences).await?,
+            acknowledged: self.acknowledged(Some(&one.rule), &[&one.rule]).await?,
             place: self.results.place(&record),
             history,
             record,

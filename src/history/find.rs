@@ -1,10 +1,15 @@
-//! Rules and runs by what a person typed of them.
+//! Rules, runs and divergences by what a person typed of them.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use datafusion::catalog::TableProvider;
+use datafusion::prelude::{col, levenshtein, lit, starts_with, substring};
 
 use crate::divergence::Recorded;
 use crate::error::{Error, ErrorKind, Result};
 use crate::history::Past;
+use crate::history::rows::Rows;
 use crate::project::nearest;
 
 /// Letters of a run's id that are enough to name it.
@@ -36,10 +41,15 @@ impl Past {
         })
     }
 
+    /// Every run's, in their order.
+    pub(super) fn run_ids(&self) -> BTreeSet<&str> {
+        self.recorded.iter().map(|recorded| recorded.run_id.as_str()).collect()
+    }
+
     /// The id of the one run that begins with `text`, which has at least 8 letters.
     pub fn run(&self, text: &str) -> Result<&str> {
         let wanted = text.to_lowercase();
-        let all: BTreeSet<&str> = self.recorded.iter().map(|recorded| recorded.run_id.as_str()).collect();
+        let all = self.run_ids();
         if let Some(exact) = all.get(wanted.as_str()) {
             return Ok(exact);
         }
@@ -70,6 +80,80 @@ impl Past {
             (None, Some(last)) => error.hint(format!("the last run is `{last}`")),
             (None, None) => error.hint("nothing ran yet: `tieout run` runs the project's rules"),
         }
+    }
+}
+
+/// A divergence among others of its rule, in a table with `divergence_id`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Named {
+    pub rule: String,
+    pub divergence_id: String,
+}
+
+/// Tables to look a divergence up in, each with its rule.
+pub type Among = [(String, Arc<dyn TableProvider>)];
+
+impl Past {
+    /// The one divergence among these whose id begins with `text`, which has at least 8 letters. `what` they are, for an error.
+    pub async fn divergence(&self, text: &str, among: &Among, what: &str) -> Result<Named> {
+        let wanted = text.to_lowercase();
+        if wanted.chars().count() < ENOUGH {
+            return Err(Error::new(ErrorKind::Usage, format!("`{text}` is too little of a divergence's id"))
+                .hint(format!("give {ENOUGH} letters of it or more")));
+        }
+        let found = self.beginning(&wanted, among).await?;
+        match found.as_slice() {
+            [one] => Ok(one.clone()),
+            [] => {
+                let place = self.results.location();
+                let error = Error::new(ErrorKind::NotFound, format!("there is no {what} `{text}` in {place}"));
+                Err(match self.nearest_divergence(&wanted, among).await? {
+                    Some(near) => error.hint(format!("did you mean `{}` of `{}`?", near.divergence_id, near.rule)),
+                    None => error.hint("`tieout sql \"SELECT * FROM history.RULE\"` shows the ids of a rule"),
+                })
+            }
+            several => {
+                let error = Error::new(ErrorKind::Usage, format!("several divergences begin with `{text}`"));
+                let ids: Vec<&str> = several.iter().map(|named| named.divergence_id.as_str()).collect();
+                Err(error.hint(format!("say which one: {}", some(&ids))))
+            }
+        }
+    }
+
+    /// Some of those that begin so.
+    pub async fn beginning(&self, text: &str, among: &Among) -> Result<Vec<Named>> {
+        const SHOWN: usize = 10;
+        let mut found = Vec::new();
+        for (rule, table) in among {
+            let rows = self.ctx.read_table(table.clone())?.filter(starts_with(col("divergence_id"), lit(text)))?;
+            let rows = rows.aggregate(vec![col("divergence_id")], Vec::new())?;
+            let rows =
+                Rows::of(rows.sort(vec![col("divergence_id").sort(true, false)])?.limit(0, Some(SHOWN))?).await?;
+            for row in 0..rows.len() {
+                found.push(Named { rule: rule.clone(), divergence_id: rows.text("divergence_id", row)? });
+            }
+        }
+        Ok(found)
+    }
+
+    /// The one that was probably meant.
+    pub async fn nearest_divergence(&self, text: &str, among: &Among) -> Result<Option<Named>> {
+        let letters = i64::try_from(text.chars().count()).unwrap_or(i64::MAX);
+        let mut near: Vec<Named> = Vec::new();
+        for (rule, table) in among {
+            let start = substring(col("divergence_id"), lit(1i64), lit(letters));
+            let rows = self.ctx.read_table(table.clone())?;
+            let rows = rows.select(vec![col("divergence_id"), levenshtein(start, lit(text)).alias("distance")])?;
+            let order = vec![col("distance").sort(true, false), col("divergence_id").sort(true, false)];
+            let rows = Rows::of(rows.sort(order)?.limit(0, Some(1))?).await?;
+            if rows.len() > 0 {
+                near.push(Named { rule: rule.clone(), divergence_id: rows.text("divergence_id", 0)? });
+            }
+        }
+        let begins = |named: &Named| named.divergence_id.get(..text.len()).unwrap_or(&named.divergence_id).to_string();
+        let beginnings: Vec<String> = near.iter().map(begins).collect();
+        let best = nearest(text, beginnings.iter().map(String::as_str)).map(str::to_string);
+        Ok(best.and_then(|best| near.into_iter().find(|named| named.divergence_id.starts_with(&best))))
     }
 }
 

@@ -3,12 +3,15 @@
 //!
 //! No dataset is opened here, and nothing is written.
 
+mod acknowledged;
+mod acks;
 mod compare;
 mod dossier;
 mod find;
 mod rows;
 mod rule;
 mod sample;
+mod show;
 mod status;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,10 +25,14 @@ use crate::engine::{Engine, Limits};
 use crate::error::{Error, ErrorKind, Result};
 use crate::project::model::Project;
 
+pub use acknowledged::Listed;
+pub use acks::Life;
 pub use compare::{Compared, Comparison, RunStart};
 pub use dossier::{Dossier, Extent, RuleDossier, Subject};
+pub use find::{Among, Named};
 pub use rule::{Oldest, Open, RuleHistory, RunLine};
-pub use sample::{Life, Sample};
+pub use sample::{Lived, Sample};
+pub use show::{DivergenceShown, Found, RuleShown, RunShown, Said, Shown, Step};
 pub use status::{BudgetUsed, Last, RuleStatus, Status};
 
 /// The runs of an output, and a session to ask their tables in.
@@ -52,11 +59,6 @@ impl Past {
         Ok(Self { output: output.to_string(), results, recorded, marks, ctx: engine.ctx.clone() })
     }
 
-    /// Where tables are asked.
-    pub fn session(&self) -> &SessionContext {
-        &self.ctx
-    }
-
     /// An error where a run found something, and its table is no longer kept.
     async fn check_kept(&self, rule: &str, runs: impl Iterator<Item = &Recorded>) -> Result<()> {
         let runs: Vec<&Recorded> = runs.filter(|run| run.divergences() > 0).collect();
@@ -72,6 +74,20 @@ impl Past {
 
     fn mark_of(&self, run_id: &str) -> Option<&str> {
         self.marks.get(run_id).map(String::as_str)
+    }
+
+    pub fn results(&self) -> &Results {
+        &self.results
+    }
+
+    /// Where its tables can be asked.
+    pub fn session(&self) -> &SessionContext {
+        &self.ctx
+    }
+
+    /// Rules that ran, by name.
+    pub fn rules(&self) -> BTreeSet<&str> {
+        self.recorded.iter().map(|recorded| recorded.rule.as_str()).collect()
     }
 
     /// The runs of a rule, the oldest first; none of one that never ran.

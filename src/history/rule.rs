@@ -20,6 +20,8 @@ pub struct RuleHistory {
     /// Runs before these.
     pub earlier_runs: usize,
     pub open: Vec<Open>,
+    /// Divergences that are acknowledged by now.
+    pub in_force: u64,
     /// Of what is open; none where nothing is.
     pub oldest: Option<Oldest>,
 }
@@ -34,6 +36,8 @@ pub struct RunLine {
     pub stopped_by: Option<String>,
     /// `new`, `reopened` and `persisting` are these, by what they were then.
     pub divergences: u64,
+    /// Of these, those that did not count.
+    pub acknowledged: u64,
     pub new: u64,
     pub reopened: u64,
     pub persisting: u64,
@@ -73,6 +77,7 @@ impl Past {
             outcome: run.outcome,
             stopped_by: run.stopped_by.clone(),
             divergences: run.divergences(),
+            acknowledged: run.acknowledged,
             new: 0,
             reopened: 0,
             persisting: 0,
@@ -89,7 +94,8 @@ impl Past {
         }
         let earlier_runs = runs.len().saturating_sub(limit);
         runs.drain(..earlier_runs);
-        Ok(RuleHistory { rule: rule.to_string(), runs, earlier_runs, open, oldest })
+        let in_force = self.in_force(rule).await?;
+        Ok(RuleHistory { rule: rule.to_string(), runs, earlier_runs, open, in_force, oldest })
     }
 
     /// Counts what each run found, and what it resolved.

@@ -31,12 +31,12 @@ pub struct Sample {
     /// How many there are of what `rows` shows some.
     pub of: u64,
     /// By divergence.
-    pub lives: BTreeMap<String, Life>,
+    pub lives: BTreeMap<String, Lived>,
 }
 
 /// What became of a divergence.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Life {
+pub struct Lived {
     pub state: String,
     /// Since when it is open: of one that was resolved and came back, since then.
     pub open_since: DateTime<Utc>,
@@ -75,7 +75,7 @@ impl Past {
         Ok(Sample { rows: (rows.num_rows() > 0).then_some(rows), gone: false, of, lives })
     }
 
-    async fn lives_of(&self, run: &Recorded, rows: &RecordBatch) -> Result<BTreeMap<String, Life>> {
+    async fn lives_of(&self, run: &Recorded, rows: &RecordBatch) -> Result<BTreeMap<String, Lived>> {
         let mut found = BTreeMap::new();
         let Some(lives) = self.lives(&run.rule, &self.of_rule(&run.rule)).await? else { return Ok(found) };
         let Some(ids) = rows.column_by_name("divergence_id").filter(|ids| !ids.is_empty()) else { return Ok(found) };
@@ -86,7 +86,7 @@ impl Past {
         let told = Rows::of(frame.select_columns(&["divergence_id", "state", "open_since", "runs_seen"])?).await?;
         for row in 0..told.len() {
             let open_since = told.moment("open_since", row)?.unwrap_or(run.started_at);
-            let life = Life { state: told.text("state", row)?, open_since, runs_seen: told.count("runs_seen", row)? };
+            let life = Lived { state: told.text("state", row)?, open_since, runs_seen: told.count("runs_seen", row)? };
             found.insert(told.text("divergence_id", row)?, life);
         }
         Ok(found)
@@ -143,6 +143,8 @@ mod tests {
             stopped_by: None,
             rows,
             schema_mismatch: 0,
+            acknowledged: 0,
+            acknowledged_schema_mismatch: 0,
             key: Vec::new(),
             datasets: [None, None],
             standing: None,

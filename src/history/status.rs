@@ -35,6 +35,8 @@ pub struct RuleStatus {
     pub trend: Vec<Option<u64>>,
     /// Divergences that no whole run resolved.
     pub open: u64,
+    /// Of what the last run found, what did not count, for it was acknowledged.
+    pub acknowledged: u64,
     /// Since when the oldest of them is open.
     pub oldest: Option<DateTime<Utc>>,
     /// None without an error budget.
@@ -94,6 +96,7 @@ impl Past {
             rule: rule.to_string(),
             trend: runs.iter().skip(runs.len().saturating_sub(TREND)).map(found).collect(),
             open,
+            acknowledged: last.map_or(0, |last| last.acknowledged),
             oldest,
             budget: last.zip(allow).and_then(|(last, allow)| budget(last, oldest, allow)),
             last: last.map(|last| Last {
@@ -127,9 +130,10 @@ impl Past {
     }
 }
 
-/// As a run counts it: divergences a row of the larger side.
+/// As a run counts it: divergences a row of the larger side, but for those that are acknowledged.
 pub(super) fn budget(last: &Recorded, oldest: Option<DateTime<Utc>>, allow: Allow) -> Option<BudgetUsed> {
-    let used_rows = last.rows.divergences();
+    let acknowledged = last.acknowledged.saturating_sub(last.acknowledged_schema_mismatch);
+    let used_rows = last.rows.divergences().saturating_sub(acknowledged);
     let larger = last.rows.source.max(last.rows.target).max(last.rows.rule_violation);
     let used_rate = if larger == 0 { 0.0 } else { used_rows as f64 / larger as f64 };
     let Allow { rows, rate, age } = allow;

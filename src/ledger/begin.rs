@@ -8,7 +8,7 @@ use crate::ledger::entry::{Before, Entry, Event};
 use crate::ledger::{Head, Ledger};
 
 /// Where results are.
-pub const RESULTS: [&str; 3] = ["runs", "divergences", "open"];
+pub const RESULTS: [&str; 4] = ["runs", "divergences", "open", crate::divergence::ACKS];
 
 impl Ledger {
     /// The newest entry; where there is none, the first one is made. `scratch` is a folder below the output for what does not

@@ -64,6 +64,10 @@ pub enum Event {
         before: DateTime<Utc>,
         rules: Vec<RuleExpired>,
     },
+    /// Somebody took divergences out of the verdict.
+    Acknowledged(Acknowledged),
+    /// Somebody took that back.
+    Withdrawn(Acknowledged),
     /// An entry before this one, signed.
     Sealed {
         number: u64,
@@ -90,6 +94,20 @@ pub struct RuleExpired {
     pub runs: u64,
     pub files: u64,
     pub bytes: u64,
+}
+
+/// People's word on divergences of one rule.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Acknowledged {
+    pub id: String,
+    pub rule: String,
+    pub note: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<DateTime<Utc>>,
+    /// How many divergences.
+    pub divergences: u64,
+    /// Which.
+    pub file: StoredFile,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -119,9 +137,28 @@ pub struct RuleDone {
     /// What is open after the run; none where nothing is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub open: Option<StoredFile>,
+    /// Of these divergences, those that did not count, for they were acknowledged.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub acknowledged: u64,
+    /// Acknowledgements that were found to have ended, if any were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<StoredFile>,
+}
+
+fn is_zero(n: &u64) -> bool {
+    *n == 0
 }
 
 impl Event {
+    /// What is put in place once the entry is there: by which id it waits, and the file.
+    pub fn puts(&self) -> Option<(&str, &StoredFile)> {
+        match self {
+            Event::RunFinished { run_id, record, .. } => Some((run_id, record)),
+            Event::Acknowledged(ack) | Event::Withdrawn(ack) => Some((&ack.id, &ack.file)),
+            _ => None,
+        }
+    }
+
     /// The run that it is about.
     pub fn run_id(&self) -> Option<&str> {
         match self {
@@ -129,7 +166,11 @@ impl Event {
             | Event::RunResumed { run_id, .. }
             | Event::RunFinished { run_id, .. }
             | Event::RunCancelled { run_id, .. } => Some(run_id),
-            Event::Begun { .. } | Event::Expired { .. } | Event::Sealed { .. } => None,
+            Event::Begun { .. }
+            | Event::Expired { .. }
+            | Event::Acknowledged(_)
+            | Event::Withdrawn(_)
+            | Event::Sealed { .. } => None,
         }
     }
 }
@@ -191,8 +232,17 @@ pub fn refuse_newer(number: u64, bytes: &[u8]) -> Result<()> {
         r#type: String,
     }
     let Ok(any) = serde_json::from_slice::<Any>(bytes) else { return Ok(()) };
-    const KNOWN: [&str; 7] =
-        ["begun", "run_started", "run_resumed", "run_finished", "run_cancelled", "expired", "sealed"];
+    const KNOWN: [&str; 9] = [
+        "begun",
+        "run_started",
+        "run_resumed",
+        "run_finished",
+        "run_cancelled",
+        "expired",
+        "acknowledged",
+        "withdrawn",
+        "sealed",
+    ];
     let known = KNOWN.contains(&any.event.r#type.as_str());
     // Damage is not for here: an entry of another version has a sum as well.
     if (any.version <= VERSION && known) || Entry::body(bytes).is_err() {
@@ -214,7 +264,7 @@ pub fn path(number: u64) -> String {
 }
 
 /// Who writes: as the environment says, or the user of this machine.
-fn actor() -> String {
+pub fn actor() -> String {
     if let Some(actor) = std::env::var("TIEOUT_ACTOR").ok().filter(|actor| !actor.is_empty()) {
         return actor;
     }

@@ -21,11 +21,11 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 
 use crate::dataset::store::{Located, locate};
-use crate::divergence::LEDGER as FOLDER;
+use crate::divergence::{LEDGER as FOLDER, below};
 use crate::error::{Error, ErrorKind, Result};
 
 pub use append::Appended;
-pub use entry::{Entry, Event, RuleDone, RuleExpired, RuleNamed, StoredFile};
+pub use entry::{Acknowledged, Entry, Event, RuleDone, RuleExpired, RuleNamed, StoredFile, actor};
 pub use files::sha256;
 pub use mention::Mention;
 pub use pending::complete;
@@ -59,6 +59,11 @@ impl Ledger {
         Ok(Self { located: locate(location).await? })
     }
 
+    /// Of an output that is open already.
+    pub fn of(located: &Located) -> Self {
+        Self { located: located.clone() }
+    }
+
     fn store(&self) -> &Arc<dyn ObjectStore> {
         &self.located.store
     }
@@ -75,9 +80,7 @@ impl Ledger {
 
     /// An object below the output, by its path there as an entry names it; none: no object can have that path.
     fn stored(&self, path: &str) -> Option<Path> {
-        let prefix = self.located.prefix.as_ref();
-        let whole = if prefix.is_empty() { path.to_string() } else { format!("{prefix}/{path}") };
-        Path::parse(whole).ok()
+        below(&self.located, path)
     }
 
     fn folder(&self) -> Path {

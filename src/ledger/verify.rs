@@ -88,9 +88,13 @@ pub async fn verify(ledger: &Ledger, expected: &Expected) -> Result<Verified> {
     let mut notes = Vec::new();
     match complete(ledger, true).await {
         Ok(0) => {}
-        Ok(1) => notes.push("a run that was cut off after its end was in the ledger is completed".into()),
-        Ok(n) => notes.push(format!("{n} runs that were cut off after their end was in the ledger are completed")),
-        Err(error) => notes.push(format!("whether runs are to be completed could not be told: {error}")),
+        Ok(1) => {
+            notes.push("a run or an acknowledgement that was cut off after the ledger told of it is completed".into())
+        }
+        Ok(n) => notes.push(format!(
+            "{n} runs or acknowledgements that were cut off after the ledger told of them are completed"
+        )),
+        Err(error) => notes.push(format!("whether anything is to be completed could not be told: {error}")),
     }
     ledger.check_marker().await?;
     // Before the entries: what is there by now is in an entry by then.
@@ -218,6 +222,9 @@ impl Walk<'_> {
             Event::RunCancelled { run_id, .. } => self.told.runs.entry(run_id).or_default().cancelled = true,
             Event::RunFinished { run_id, rules, record, .. } => self.finished(number, name, run_id, rules, record),
             Event::Expired { rules, .. } => rules.iter().for_each(|rule| self.expired(rule)),
+            Event::Acknowledged(ack) | Event::Withdrawn(ack) => {
+                self.told.files.insert(ack.file.path.clone(), (ack.file, number));
+            }
             Event::Sealed { number: sealed, hash, public_key, signature } => {
                 self.sealed(name, sealed, &hash, &public_key, &signature);
             }
@@ -230,7 +237,8 @@ impl Walk<'_> {
         if let Some(earlier) = run.finished.replace(number) {
             self.wrong(name, format!("ends a run that {} has ended", path(earlier)));
         }
-        for file in rules.into_iter().flat_map(|rule| [rule.table, rule.open]).flatten().chain([record]) {
+        let tables = rules.into_iter().flat_map(|rule| [rule.table, rule.open, rule.ended]).flatten();
+        for file in tables.chain([record]) {
             self.told.files.insert(file.path.clone(), (file, number));
         }
     }
@@ -301,7 +309,7 @@ impl Walk<'_> {
 
 impl Ledger {
     /// The output is one of tieout's, in a version that is known.
-    async fn check_marker(&self) -> Result<()> {
+    pub async fn check_marker(&self) -> Result<()> {
         let read = async { self.store().get(&self.below(crate::divergence::MARKER)).await?.bytes().await };
         match read.await {
             Ok(bytes) => crate::divergence::check_marker(&bytes, self.display()),

@@ -66,8 +66,13 @@ impl<'a> Divergences<'a> {
         Ok(names.as_string::<i32>().iter().flatten().map(str::to_string).collect())
     }
 
-    /// The text of a cell that could not be read as its type.
+    /// A cell that could not be read as its type, in words.
     fn unreadable(&self, row: usize, side: Side, column: &str) -> Result<Option<String>> {
+        Ok(self.unreadable_text(row, side, column)?.map(|text| format!("{UNREADABLE} {}", quote(&text))))
+    }
+
+    /// The text of a cell that could not be read as its type.
+    pub fn unreadable_text(&self, row: usize, side: Side, column: &str) -> Result<Option<String>> {
         let Some(list) = self.unreadable.and_then(|array| array.as_list_opt::<i32>()) else { return Ok(None) };
         if list.is_null(row) {
             return Ok(None);
@@ -83,7 +88,7 @@ impl<'a> Divergences<'a> {
         let (sides, names, texts) = (sides.as_string::<i32>(), names.as_string::<i32>(), texts.as_string::<i32>());
         Ok((0..cells.len())
             .find(|&i| sides.value(i) == side.as_str() && names.value(i) == column)
-            .map(|i| format!("{UNREADABLE} {}", quote(texts.value(i)))))
+            .map(|i| texts.value(i).to_string()))
     }
 
     pub fn key(&self, row: usize) -> String {

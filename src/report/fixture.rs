@@ -34,6 +34,7 @@ pub fn reconciled(name: &str) -> RuleReport {
         owner: None,
         rows: RowCounts { source: 1500, target: 1500, equal: 1500, ..RowCounts::default() },
         settled: None,
+        acknowledged: Default::default(),
         columns: vec![counts("amount", 0, 3), counts("status", 0, 0)],
         schema: SchemaDifferences::default(),
         notes: vec![],

@@ -20,13 +20,20 @@ pub fn history(history: &RuleHistory, layout: Layout, now: DateTime<Utc>) -> Str
     let runs = (history.runs.len() + history.earlier_runs) as u64;
     let mut out =
         format!("{}: {}, {} open\n\n", palette.strong(&escape(&history.rule)), counted(runs, "run"), count(open));
-    let mut table = Table::new([Left, Left, Right, Right, Right, Right, Right, Left]);
-    let head = ["when", "outcome", "divergences", "new", "reopened", "persisting", "resolved", "run"];
+    // Where nothing is acknowledged, nothing is said of it.
+    let marked = history.runs.iter().any(|run| run.acknowledged > 0);
+    let acknowledged = || marked.then_some("acknowledged");
+    let mut align = vec![Left, Left, Right];
+    align.extend([Right].repeat(if marked { 5 } else { 4 }));
+    let mut table = Table::new([align, vec![Left]].concat());
+    let head = ["when", "outcome", "divergences"].into_iter().chain(acknowledged());
+    let head = head.chain(["new", "reopened", "persisting", "resolved", "run"]);
     table.row(head.map(|head| faint(head, palette)));
     for run in &history.runs {
         let RunLine { new, reopened, persisting, resolved, .. } = *run;
         let mut cells = vec![moment(run.started_at).into(), outcome(run.outcome, run.stopped_by.as_deref(), palette)];
         cells.push(count(run.divergences).into());
+        cells.extend(acknowledged().map(|_| figure(run.acknowledged, palette)));
         match run.expired {
             true => cells.extend(["expired", "", ""].map(|word| faint(word, palette))),
             false => cells.extend([new, reopened, persisting].map(|n| figure(n, palette))),
@@ -47,6 +54,10 @@ pub fn history(history: &RuleHistory, layout: Layout, now: DateTime<Utc>) -> Str
             table.row([escape(&open.state).into(), escape(&open.kind).into(), count(open.divergences).into()]);
         }
         out.push_str(&format!("\n{}", table.render("  ")));
+    }
+    if history.in_force > 0 {
+        let told = counted(history.in_force, "divergence");
+        out.push_str(&format!("\n  acknowledged: {told}; `tieout ack --list` tells by whom and why\n"));
     }
     if let Some(oldest) = &history.oldest {
         let (kind, id) = (escape(&oldest.kind), escape(&oldest.divergence_id));
@@ -92,14 +103,21 @@ pub fn comparison(comparison: &Comparison, layout: Layout) -> String {
 /// A line a rule; `signs` draw the trends.
 pub fn status(status: &Status, layout: Layout, signs: Signs, now: DateTime<Utc>) -> String {
     let palette = layout.palette;
-    let mut table = Table::new([Left, Left, Right, Left, Right, Right, Right]);
-    table.row(
-        ["rule", "outcome", "last run", "trend", "open", "oldest", "budget used"].map(|head| faint(head, palette)),
-    );
+    let marked = status.rules.iter().any(|rule| rule.acknowledged > 0);
+    let acknowledged = marked.then_some("acknowledged");
+    let mut table = Table::new([Left, Left, Right, Left, Right, Right, Right, Right]);
+    let head = ["rule", "outcome", "last run", "trend", "open"].into_iter().chain(acknowledged);
+    table.row(head.chain(["oldest", "budget used"]).map(|head| faint(head, palette)));
     for rule in &status.rules {
         let name = Cell::painted(escape(&rule.rule), |t| palette.strong(t));
         match &rule.last {
-            Some(last) => table.row(line(name, rule, last, palette, signs, now)),
+            Some(last) => {
+                let mut cells = line(name, rule, last, palette, signs, now);
+                if marked {
+                    cells.insert(OPEN + 1, rough(rule.acknowledged).into());
+                }
+                table.row(cells)
+            }
             None => table.row([name, faint("never ran", palette)]),
         };
     }
@@ -111,6 +129,9 @@ pub fn status(status: &Status, layout: Layout, signs: Signs, now: DateTime<Utc>)
     }
     out
 }
+
+/// The place of what is open in a line.
+const OPEN: usize = 4;
 
 fn line(name: Cell, rule: &RuleStatus, last: &Last, palette: Palette, signs: Signs, now: DateTime<Utc>) -> Vec<Cell> {
     vec![
@@ -125,7 +146,7 @@ fn line(name: Cell, rule: &RuleStatus, last: &Last, palette: Palette, signs: Sig
 }
 
 /// The part of the budget that is used up, of rows or of the rate, whichever is more: `70 %`, rounded up.
-pub fn used_share(budget: &BudgetUsed) -> String {
+pub(super) fn used_share(budget: &BudgetUsed) -> String {
     let part = |used: f64, allowed: f64| match (used > 0.0, allowed > 0.0) {
         (false, _) => 0.0,
         (true, true) => used / allowed,
@@ -176,6 +197,7 @@ mod tests {
             outcome,
             stopped_by: stopped_by.map(String::from),
             divergences: new + reopened + persisting,
+            acknowledged: 0,
             new,
             reopened,
             persisting,
@@ -197,6 +219,7 @@ mod tests {
             rule: "orders".into(),
             runs,
             earlier_runs: 1,
+            in_force: 0,
             open: vec![open("new", 1), open("reopened", 2)],
             oldest: Some(Oldest {
                 divergence_id: "0123456789abcdef0123456789abcdef".into(),
@@ -264,6 +287,7 @@ mod tests {
             last,
             trend: Vec::new(),
             open: 0,
+            acknowledged: 0,
             oldest: None,
             budget: None,
         };

@@ -20,7 +20,10 @@ pub fn headline(rule: &RuleReport, palette: Palette) -> String {
     if !rule.schema.is_empty() {
         parts.push(counted(rule.schema.len() as u64, "schema difference"));
     }
-    if rule.outcome == Outcome::Reconciled && divergences(rule) > 0 {
+    if !rule.acknowledged.is_none() {
+        parts.push(format!("{} acknowledged", count(rule.acknowledged.all())));
+    }
+    if rule.outcome == Outcome::Reconciled && rule.counting() > 0 {
         parts.push("within the error budget".into());
     }
     format!("{}: {}", palette.strong(&rule.rule), parts.join(", "))
@@ -130,6 +133,14 @@ fn kinds(rule: &RuleReport, palette: Palette) -> String {
     let mut table = Table::new([Align::Left, Align::Right, Align::Left]);
     for (kind, n, meaning) in kinds_of(&rule.rows, rule.schema.len() as u64) {
         table.row([kind.into(), count(n).into(), Cell::painted(meaning, |t| palette.faint(t))]);
+    }
+    if !rule.acknowledged.is_none() {
+        let meaning = "of these; they do not count (`tieout ack --list`)";
+        table.row([
+            "acknowledged".into(),
+            count(rule.acknowledged.all()).into(),
+            Cell::painted(meaning, |t| palette.faint(t)),
+        ]);
     }
     table.render(INDENT)
 }

@@ -12,7 +12,7 @@ use crate::project::duration_text;
 use crate::project::model::{Allow, Rule};
 use crate::run::planned::{Plan, Planned};
 use crate::run::recheck::Again;
-use crate::run::report::{AllowUsed, RuleReport};
+use crate::run::report::{Acknowledged, AllowUsed, RuleReport};
 use crate::run::unavailable;
 use crate::side::Side;
 use crate::verdict::{Outcome, RowCounts, SchemaDifferences};
@@ -40,6 +40,8 @@ pub struct Compared<'a> {
     pub again: Option<Again>,
     /// What is open after the run, once that is known.
     pub standing: Option<Standing>,
+    /// How much of it is open for longer than the budget allows; none where that is not known.
+    pub overdue: Option<u64>,
 }
 
 impl Compared<'_> {
@@ -62,6 +64,7 @@ impl Execution<'_> {
             inputs: Default::default(),
             again: None,
             standing: None,
+            overdue: None,
         }
     }
 
@@ -84,7 +87,7 @@ impl Execution<'_> {
         let inputs = self.inputs(planned).await?;
         report.elapsed_ms = u64::try_from(task.started.elapsed().as_millis()).unwrap_or(u64::MAX);
         report.work.finish(&task, progress.counters());
-        Ok(Compared { rule: planned.rule, report, inputs, again, standing: None })
+        Ok(Compared { rule: planned.rule, report, inputs, again, standing: None, overdue: None })
     }
 
     /// The inputs of both sides, still as they were pinned.
@@ -127,6 +130,8 @@ impl Execution<'_> {
             elapsed_ms: report.elapsed_ms,
             rows: report.rows.into(),
             settled: report.settled,
+            acknowledged: report.acknowledged.all(),
+            acknowledged_schema_mismatch: report.acknowledged.schema,
             columns: report.columns.clone(),
             schema_mismatch: 0,
             only_in_source: Vec::new(),
@@ -171,9 +176,15 @@ pub fn of_dataset(error: Error, planned: &Planned<'_>) -> Error {
     }
 }
 
-/// The outcome under the rule's budget, and what was used of it. Columns that differ are never within a budget.
-pub fn decide(rule: &Rule, rows: &RowCounts, schema: &SchemaDifferences) -> (Outcome, Option<AllowUsed>) {
-    let used_rows = rows.divergences();
+/// The outcome under the rule's budget, and what was used of it. Columns that differ are never within a budget; what is acknowledged uses
+/// nothing of it.
+pub fn decide(
+    rule: &Rule,
+    rows: &RowCounts,
+    schema: &SchemaDifferences,
+    acknowledged: Acknowledged,
+) -> (Outcome, Option<AllowUsed>) {
+    let used_rows = rows.divergences().saturating_sub(acknowledged.rows);
     let larger = rows.source.max(rows.target).max(rows.rule_violation);
     let used_rate = if larger == 0 { 0.0 } else { used_rows as f64 / larger as f64 };
     let allow = &rule.allow;
@@ -181,7 +192,8 @@ pub fn decide(rule: &Rule, rows: &RowCounts, schema: &SchemaDifferences) -> (Out
     let within = allow.is_some()
         && allow.rows.is_none_or(|rows| used_rows <= rows)
         && allow.rate.is_none_or(|rate| used_rows as f64 <= rate * larger as f64);
-    let outcome = match schema.is_empty() && (used_rows == 0 || within) {
+    let columns_agree = schema.len() as u64 <= acknowledged.schema;
+    let outcome = match columns_agree && (used_rows == 0 || within) {
         true => Outcome::Reconciled,
         false => Outcome::Diverged,
     };

@@ -139,5 +139,7 @@ fn done(compared: &Compared<'_>, output: &Output) -> RuleDone {
         target_inputs: target_inputs.clone(),
         table: output.table(Table::Divergences, &report.rule),
         open: output.table(Table::Open, &report.rule),
+        acknowledged: report.acknowledged.all(),
+        ended: output.table(Table::Acks, &report.rule),
     }
 }

@@ -16,7 +16,7 @@ use crate::rule::plan::MatchPlan;
 use crate::run::execute::{Execution, decide, note_on_budget};
 use crate::run::planned::Planned;
 use crate::run::recheck::{Again, NOTHING_CHANGES, recheck_of};
-use crate::run::report::{AllowUsed, RuleReport, Work};
+use crate::run::report::{Acknowledged, AllowUsed, RuleReport, Work};
 use crate::side::{BySide, Side};
 use crate::verdict::{Coverage, Outcome, RowCounts, SchemaDifferences, Segments};
 
@@ -57,9 +57,9 @@ impl Execution<'_> {
             }
         }
         let (outcome, allow, more) = match &counts.coverage {
-            None => conclude(rule, &counts.rows, &plan.schema),
+            None => conclude(rule, &counts.rows, &plan.schema, Acknowledged::default()),
             Some(coverage) => {
-                let (_, allow) = decide(rule, &counts.rows, &plan.schema);
+                let (_, allow) = decide(rule, &counts.rows, &plan.schema, Acknowledged::default());
                 let schema_differs = !plan.schema.is_empty();
                 // What was not looked at again may have settled.
                 let proven = match recheck_of(rule) {
@@ -83,6 +83,7 @@ impl Execution<'_> {
             owner: rule.owner.clone(),
             rows: counts.rows,
             settled: None,
+            acknowledged: Acknowledged::default(),
             columns: counts.columns,
             schema: plan.schema.clone(),
             notes,
@@ -171,12 +172,12 @@ pub fn conclude(
     rule: &Rule,
     rows: &RowCounts,
     schema: &SchemaDifferences,
+    acknowledged: Acknowledged,
 ) -> (Outcome, Option<AllowUsed>, Vec<String>) {
-    let (mut outcome, allow) = decide(rule, rows, schema);
+    let (mut outcome, allow) = decide(rule, rows, schema, acknowledged);
     let mut notes: Vec<String> = note_on_budget(outcome, allow.as_ref()).into_iter().collect();
     if rows.source == 0 && rows.target == 0 {
-        // Rows that are too young were not looked at: that is a doubt, not a match.
-        if outcome == Outcome::Reconciled && settles(rule) {
+        if outcome == Outcome::Reconciled && is_too_young(rule, rows) {
             outcome = Outcome::Inconclusive;
             notes.push("no row is old enough to be compared yet".into());
         } else {
@@ -184,6 +185,11 @@ pub fn conclude(
         }
     }
     (outcome, allow, notes)
+}
+
+/// Rows that are too young were not looked at: that is a doubt, not a match.
+pub fn is_too_young(rule: &Rule, rows: &RowCounts) -> bool {
+    rows.source == 0 && rows.target == 0 && settles(rule)
 }
 
 /// What a part proves: divergences beyond the budget stay what they are, whatever the rest holds; nothing else does.

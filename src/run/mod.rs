@@ -2,6 +2,7 @@
 //!
 //! Nothing is written unless every rule of the run can be planned; a run that fails or is dropped leaves no record.
 
+mod acks;
 mod check;
 mod compile;
 mod execute;
@@ -152,6 +153,7 @@ pub async fn run(project: &Project, rules: &[String], options: &RunOptions) -> R
         }
         recheck::look_again(&execution, &mut compared, options.goes_on).await?;
         execution.stand(&mut compared).await?;
+        acks::heed(&execution, &mut compared).await?;
         match &output {
             Some(output) => begun.check_alone(output).await,
             None => Ok(()),

@@ -19,7 +19,7 @@ use crate::run::execute::{Compared, Execution, of_dataset};
 use crate::run::match_rule::{conclude, emit, no_choice, work_of};
 use crate::run::of_rule;
 use crate::run::planned::{Plan, Planned};
-use crate::run::report::Work;
+use crate::run::report::{Acknowledged, Work};
 use crate::run::unavailable::patience;
 use crate::side::Side;
 use crate::verdict::{Outcome, RowCounts, SchemaDifferences};
@@ -226,7 +226,7 @@ impl Compared<'_> {
         again.settled += again.diverged.gone(&diverged)?;
         again.looks += 1;
         report.settled = Some(again.settled);
-        let (outcome, allow, notes) = conclude(self.rule, &report.rows, &report.schema);
+        let (outcome, allow, notes) = conclude(self.rule, &report.rows, &report.schema, Acknowledged::default());
         (report.outcome, report.allow) = (outcome, allow);
         report.notes.truncate(again.notes);
         report.notes.extend(notes.into_iter().chain([again.note()]));

@@ -46,6 +46,13 @@ pub struct RuleReport {
     /// Divergences that were gone when their keys were read again; none where they were not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settled: Option<u64>,
+    /// Of the divergences, those that do not count, for somebody acknowledged them.
+    #[serde(
+        skip_deserializing,
+        skip_serializing_if = "Acknowledged::is_none",
+        serialize_with = "Acknowledged::serialize_all"
+    )]
+    pub acknowledged: Acknowledged,
     /// Every compared column but the key, in the source's order.
     pub columns: Vec<ColumnCounts>,
     pub schema: SchemaDifferences,
@@ -106,6 +113,29 @@ impl Work {
         self.rows_per_second = per_second(self.rows_read, time);
         self.bytes_per_second = per_second(done.bytes_read, time);
         self.spilled_bytes += done.spilled_bytes;
+    }
+}
+
+/// Divergences that were acknowledged, and do not count.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Acknowledged {
+    /// Of rows.
+    pub rows: u64,
+    /// Of columns that cannot be compared.
+    pub schema: u64,
+}
+
+impl Acknowledged {
+    pub fn all(&self) -> u64 {
+        self.rows + self.schema
+    }
+
+    pub fn is_none(&self) -> bool {
+        self.all() == 0
+    }
+
+    fn serialize_all<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u64(self.all())
     }
 }
 

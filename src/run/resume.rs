@@ -18,7 +18,7 @@ use crate::run::RunOptions;
 use crate::run::execute::{Compared, Execution, decide};
 use crate::run::journal::taken_over;
 use crate::run::planned::Planned;
-use crate::run::report::RuleReport;
+use crate::run::report::{Acknowledged, RuleReport};
 use crate::sql::digest_id;
 use crate::verdict::Outcome;
 
@@ -171,7 +171,7 @@ impl Begun {
         report.notes.push(BEFORE.into());
         report.severity = rule.severity;
         report.owner = rule.owner.clone();
-        report.allow = decide(rule, &report.rows, &report.schema).1;
+        report.allow = decide(rule, &report.rows, &report.schema, Acknowledged::default()).1;
         report.key = key;
         report.elapsed_ms = elapsed_ms;
         report.datasets = match &rule.kind {
@@ -180,7 +180,7 @@ impl Begun {
             RuleKind::Sql(_) => None,
         };
         execution.engine.progress.add_rows(report.rows.source + report.rows.target);
-        Ok(Ok(Compared { rule, report, inputs, again: None, standing: None }))
+        Ok(Ok(Compared { rule, report, inputs, again: None, standing: None, overdue: None }))
     }
 
     /// Keeps what was compared so far, if that took long.

@@ -23,7 +23,7 @@ use crate::rule::sql::{ident, render};
 use crate::run::execute::{Execution, decide, note_on_budget};
 use crate::run::match_rule::{note_on_coverage, outcome_of_part};
 use crate::run::planned::{Planned, QUERY};
-use crate::run::report::{RuleReport, Work};
+use crate::run::report::{Acknowledged, RuleReport, Work};
 use crate::verdict::{Guarantee, RowCounts, SchemaDifferences};
 
 impl Execution<'_> {
@@ -80,7 +80,7 @@ impl Execution<'_> {
         let ((rule_violation, stopped), written) = tokio::try_join!(produce, write)?;
         let rows = RowCounts { rule_violation, ..RowCounts::default() };
         let nothing = SchemaDifferences::default();
-        let (mut outcome, allow) = decide(rule, &rows, &nothing);
+        let (mut outcome, allow) = decide(rule, &rows, &nothing, Acknowledged::default());
         let mut notes = schema.notes.clone();
         let coverage = stopped.map(unverified);
         match &coverage {
@@ -106,6 +106,7 @@ impl Execution<'_> {
             owner: rule.owner.clone(),
             rows,
             settled: None,
+            acknowledged: Acknowledged::default(),
             columns: Vec::new(),
             schema: nothing,
             notes,

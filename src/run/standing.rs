@@ -24,7 +24,7 @@ impl Execution<'_> {
                 continue;
             };
             weigh(&mut one.report, self.started - standing.open_since.unwrap_or(self.started), overdue);
-            one.standing = Some(standing);
+            (one.standing, one.overdue) = (Some(standing), Some(overdue));
         }
         Ok(())
     }

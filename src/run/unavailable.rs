@@ -8,7 +8,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::project::model::{Rule, RuleKind};
 use crate::run::execute::{Compared, Execution};
 use crate::run::planned::Planned;
-use crate::run::report::{Guarantee, Outcome, RuleReport, Work};
+use crate::run::report::{Acknowledged, Guarantee, Outcome, RuleReport, Work};
 use crate::verdict::{RowCounts, SchemaDifferences};
 
 /// What a rule says that was compared in another snapshot than the one the run began with.
@@ -75,6 +75,7 @@ pub fn report(rule: &Rule, error: &Error) -> RuleReport {
         owner: rule.owner.clone(),
         rows: RowCounts::default(),
         settled: None,
+        acknowledged: Acknowledged::default(),
         columns: Vec::new(),
         schema: SchemaDifferences::default(),
         notes: vec![format!("nothing was compared: {}", error.message())],

@@ -6,7 +6,9 @@ use super::pages;
 use crate::support::root;
 use crate::support::tieout::Tieout;
 
-const COMMANDS: [&str; 16] = [
+const COMMANDS: [&str; 18] = [
+    "ack",
+    "show",
     "diff",
     "run",
     "check",

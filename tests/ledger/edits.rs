@@ -25,7 +25,7 @@ impl Dice {
 /// All that the ledger answers for, by path below the output.
 fn files(out: &Path) -> Vec<String> {
     let mut found = Vec::new();
-    let mut folders: Vec<PathBuf> = ["ledger", "runs", "divergences", "open"].map(|name| out.join(name)).into();
+    let mut folders: Vec<PathBuf> = ["ledger", "runs", "divergences", "open", "acks"].map(|name| out.join(name)).into();
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
@@ -104,13 +104,23 @@ fn edit(out: &Path, files: &[String], dice: &mut Dice) -> (String, Vec<String>) 
 #[test]
 fn every_edit_is_found_and_named() {
     let tieout = project();
-    for _ in 0..3 {
+    for _ in 0..2 {
         tieout.run(["run", "-q"]).exits(1);
     }
+    // Somebody acknowledges some, takes one back, and a run finds that others have ended.
+    let ack = |condition: &str, more: &[&str]| {
+        let args = ["ack", "--rule", "lines", "--where", condition, "--note", "known"];
+        tieout.run(args.iter().chain(more)).exits(0);
+    };
+    ack("id < '3'", &[]);
+    ack("id = '2'", &["--withdraw"]);
+    let csv = fs::read_to_string(tieout.path("b.csv")).unwrap();
+    fs::write(tieout.path("b.csv"), csv + "14,more\n").unwrap();
+    tieout.run(["run", "-q"]).exits(1);
     let (out, whole) = (tieout.path("out"), tieout.path("whole"));
     crate::support::copy_dir(&out, &whole);
     let all = files(&out);
-    assert_eq!(all.len(), 7 + 3 + 6 + 3);
+    assert_eq!(all.len(), 9 + 3 + 6 + 3 + 3);
     let newest = verified(&out, &Expected::default());
     assert_eq!(newest.wrong, []);
     let newest = Head { number: newest.head, hash: newest.hash };

@@ -205,6 +205,23 @@ fn no_divergence_shown() {
 }
 
 #[test]
+fn what_is_acknowledged() {
+    let tieout = Tieout::new().env("TIEOUT_ACTOR", "<u>eve</u>");
+    project(&tieout, "orders: {source: s, target: t, key: id}");
+    csv(&tieout, "1,a\n2,b", "1,x\n2,b");
+    run(&tieout, 1);
+    let note = "known | <b>see</b> @everyone";
+    tieout.run(["ack", "--rule", "orders", "--where", "id = 1", "--note", note, "--until", "2099-12-31"]).exits(0);
+    run(&tieout, 0);
+    let page = html(&tieout, &[]);
+    assert!(page.contains("1 of 2 rows equal (50.00 %), 1 acknowledged.") && !page.contains("within the error budget"));
+    assert!(page.contains("&lt;b&gt;see&lt;") && page.contains("2099-12-31") && !page.contains("<b>see"), "{page}");
+    let told = markdown(&tieout, &[]);
+    assert!(told.contains("1 of 1 in force") && !told.contains("<b>see") && !told.contains(" @everyone,"), "{told}");
+    assert!(told.contains("`<u>eve</u>`"), "{told}");
+}
+
+#[test]
 fn what_is_expired() {
     let tieout = Tieout::new();
     let runs = three_runs(&tieout);

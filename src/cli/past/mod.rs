@@ -1,9 +1,11 @@
 //! What the commands that look back share: which output, and how it is told.
 
+pub mod ack;
 pub mod causes;
 pub mod compare;
 pub mod history;
 pub mod report;
+pub mod show;
 pub mod status;
 
 use std::path::PathBuf;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::StreamExt;
 
 use super::{Finding, Told, Verified};
-use crate::divergence::staged;
+use crate::divergence::{ACKS, staged};
 use crate::error::Result;
 use crate::ledger::Ledger;
 use crate::ledger::entry::{StoredFile, path};
@@ -37,11 +37,11 @@ pub async fn check(ledger: &Ledger, told: Told, there: Vec<(String, u64)>, verif
     if missing.is_empty() {
         return Ok(());
     }
-    // A run that is just ending has its record elsewhere for a moment.
-    let ending: BTreeSet<String> =
-        staged(&ledger.located).await?.into_iter().map(|staged| format!("runs/{}.parquet", staged.run_id)).collect();
+    // A run that is just ending has its record elsewhere for a moment, as has what is just acknowledged.
+    let ending: BTreeSet<String> = staged(&ledger.located).await?.into_iter().map(|staged| staged.id).collect();
+    let id = |path: &str| path.rsplit('/').next().and_then(|name| name.strip_suffix(".parquet")).map(str::to_string);
     for (file, number) in missing {
-        match ending.contains(&file.path) {
+        match id(&file.path).is_some_and(|id| ending.contains(&id)) {
             true => verified.notes.push(format!("{} is about to be put in place", file.path)),
             false => match read_again(ledger, &file).await? {
                 true => verified.files += 1,
@@ -104,7 +104,7 @@ fn unnamed(told: &Told, there: &BTreeMap<String, u64>, verified: &mut Verified) 
 /// The run that a table is of which never came to its end.
 fn leftover<'a>(told: &'a Told, path: &str) -> Option<&'a str> {
     let mut parts = path.split('/');
-    let ("divergences" | "open", rule, run, "part-0.parquet", None) =
+    let ("divergences" | "open" | ACKS, rule, run, "part-0.parquet", None) =
         (parts.next()?, parts.next()?, parts.next()?, parts.next()?, parts.next())
     else {
         return None;

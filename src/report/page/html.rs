@@ -12,10 +12,11 @@ use crate::report::page::{Asides, MARK, environment, failed};
 
 const STYLE: &str = include_str!("templates/style.css");
 const SCRIPT: &str = include_str!("templates/script.js");
-const TEMPLATES: [(&str, &str); 7] = [
+const TEMPLATES: [(&str, &str); 8] = [
     ("page.html", include_str!("templates/page.html")),
     ("rule.html", include_str!("templates/rule.html")),
     ("kinds.html", include_str!("templates/kinds.html")),
+    ("said.html", include_str!("templates/said.html")),
     ("causes.html", include_str!("templates/causes.html")),
     ("trend.html", include_str!("templates/trend.html")),
     ("divergences.html", include_str!("templates/divergences.html")),

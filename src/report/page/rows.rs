@@ -7,7 +7,7 @@ use datafusion::arrow::datatypes::DataType;
 use serde::Serialize;
 
 use crate::error::Result;
-use crate::history::{Life, Sample};
+use crate::history::{Lived, Sample};
 use crate::report::divergences::{Divergences, UNREADABLE, own_columns};
 use crate::report::numbers::{age, count, counted};
 use crate::report::page::marks::{Piece, marked, marks, unmarked};
@@ -116,7 +116,7 @@ pub fn shown(sample: &Sample, kind: &str, now: DateTime<Utc>) -> Result<Shown> {
     Ok(shown)
 }
 
-fn since(life: &Life, now: DateTime<Utc>) -> String {
+fn since(life: &Lived, now: DateTime<Utc>) -> String {
     match life.runs_seen {
         0 | 1 => String::new(),
         runs => format!("{}, for {}", counted(runs, "run"), age(life.open_since, now)),

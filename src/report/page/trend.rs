@@ -203,6 +203,7 @@ mod tests {
             outcome: Outcome::Diverged,
             stopped_by: None,
             divergences: new + reopened + persisting,
+            acknowledged: 0,
             new: *new,
             reopened: *reopened,
             persisting: *persisting,
@@ -210,7 +211,7 @@ mod tests {
             expired: false,
         };
         let runs = found.iter().map(run).collect();
-        RuleHistory { rule: "r".into(), runs, earlier_runs: 0, open: Vec::new(), oldest: None }
+        RuleHistory { rule: "r".into(), runs, earlier_runs: 0, open: Vec::new(), in_force: 0, oldest: None }
     }
 
     #[test]

@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use crate::dataset::Input;
 use crate::error::Result;
-use crate::history::{Dossier, RuleDossier, RunLine, Subject};
+use crate::history::{Dossier, Listed, RuleDossier, RunLine, Subject};
+use crate::report::acks::until;
 use crate::report::numbers::{age, bytes, count, counted, elapsed, rough, share};
 use crate::report::page::explained::Explained;
 use crate::report::page::rows::{Shown, shown};
@@ -82,6 +83,9 @@ pub struct Rule {
     pub tolerated: bool,
     pub columns_more: Option<String>,
     pub causes: Option<Explained>,
+    /// How many of the run's divergences did not count, and what was said; none of nothing.
+    pub acknowledged: Option<String>,
+    pub said: Vec<Said>,
     pub schema: Vec<Fact2>,
     pub notes: Vec<String>,
     pub shown: Shown,
@@ -111,6 +115,18 @@ pub struct Spark {
 pub struct Fact2 {
     pub name: String,
     pub text: &'static str,
+}
+
+/// One acknowledgement.
+#[derive(Debug, Serialize)]
+pub struct Said {
+    pub note: String,
+    pub by: String,
+    pub at: String,
+    pub until: String,
+    pub n: String,
+    pub in_force: String,
+    pub ends: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -252,6 +268,8 @@ fn rule_of(at: usize, one: &RuleDossier, aside: Option<&Aside>, now: DateTime<Ut
         spark: spark(&totals, Signs::Blocks),
         sparks: sparks(&totals),
         spark_words: spark_words(&totals),
+        acknowledged: (record.acknowledged > 0).then(|| count(record.acknowledged)),
+        said: one.acknowledged.iter().rev().map(said).collect(),
         kinds: kinds(&rows, record.schema_mismatch),
         trend: trend(history),
         runs: runs(&history.runs, history.earlier_runs),
@@ -330,6 +348,19 @@ fn rule_facts(one: &RuleDossier) -> Vec<Fact> {
     facts.push(fact("took", format!("{}{how}", elapsed(record.elapsed_ms))));
     facts.push(code("run", escape(&record.run_id)));
     facts
+}
+
+fn said(one: &Listed) -> Said {
+    let ends = one.ends().into_iter().filter(|(_, n)| *n > 0);
+    Said {
+        note: escape(&one.note),
+        by: escape(&one.by),
+        at: moment(one.at),
+        until: one.until.map_or(String::new(), until),
+        n: count(one.divergences),
+        in_force: count(one.in_force),
+        ends: ends.map(|(end, n)| format!("{} {end}", count(n))).collect::<Vec<_>>().join(", "),
+    }
 }
 
 fn kinds(rows: &RowCounts, schema_mismatch: u64) -> Vec<Kind> {

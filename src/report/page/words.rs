@@ -64,7 +64,11 @@ pub fn sentence(one: &RuleDossier) -> String {
     if record.schema_mismatch > 0 {
         parts.push(counted(record.schema_mismatch, "schema difference"));
     }
-    if outcome(one) == Outcome::Reconciled && rows.divergences() > 0 {
+    if record.acknowledged > 0 {
+        parts.push(format!("{} acknowledged", count(record.acknowledged)));
+    }
+    let counting = (rows.divergences() + record.schema_mismatch).saturating_sub(record.acknowledged);
+    if outcome(one) == Outcome::Reconciled && counting > 0 {
         parts.push("within the error budget".into());
     }
     let text = parts.join(", ");

@@ -53,6 +53,10 @@ pub fn render(template: &str, values: minijinja::Value) -> Result<String> {
         "history/compare" => include_str!("../../../queries/history/compare.sql"),
         "causes/consecutive" => include_str!("../../../queries/causes/consecutive.sql"),
         "causes/stretch" => include_str!("../../../queries/causes/stretch.sql"),
+        "acks/acks" => include_str!("../../../queries/acks/acks.sql"),
+        "acks/heeded" => include_str!("../../../queries/acks/heeded.sql"),
+        "acks/open" => include_str!("../../../queries/acks/open.sql"),
+        "acks/chosen" => include_str!("../../../queries/acks/chosen.sql"),
         "checksum/local" => include_str!("../../../queries/checksum/local.sql"),
         other => return Err(Error::new(ErrorKind::Internal, format!("there is no template {other}"))),
     };
