@@ -67,6 +67,7 @@ enum Command {
     History(past::history::Args),
     Compare(past::compare::Args),
     Expire(expire::Args),
+    Causes(past::causes::Args),
     Init(init::Args),
     Schema(schema::Args),
     Completions(completions::Args),
@@ -112,6 +113,7 @@ impl Command {
             Command::History(args) => past::history::execute(&args),
             Command::Compare(args) => past::compare::execute(&args),
             Command::Expire(args) => expire::execute(&args),
+            Command::Causes(args) => past::causes::execute(&args),
             Command::Init(args) => init::execute(args),
             Command::Schema(_) => schema::execute(),
             Command::Completions(args) => completions::execute(args),
@@ -127,7 +129,8 @@ impl Command {
             Command::Expire(args) => args.format == args::Format::Json,
             Command::Status(past::status::Args { past })
             | Command::History(past::history::Args { past, .. })
-            | Command::Compare(past::compare::Args { past, .. }) => past.format == args::Format::Json,
+            | Command::Compare(past::compare::Args { past, .. })
+            | Command::Causes(past::causes::Args { past, .. }) => past.format == args::Format::Json,
             _ => false,
         }
     }

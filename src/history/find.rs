@@ -12,7 +12,7 @@ const ENOUGH: usize = 8;
 
 impl Past {
     /// The runs of the rule `name`, at least one. `known`: the project's rules, some of which may never have run.
-    pub(super) fn rule(&self, name: &str, known: &[&str]) -> Result<Vec<&Recorded>> {
+    pub fn rule(&self, name: &str, known: &[&str]) -> Result<Vec<&Recorded>> {
         let runs = self.of_rule(name);
         if !runs.is_empty() {
             return Ok(runs);
@@ -37,7 +37,7 @@ impl Past {
     }
 
     /// The id of the one run that begins with `text`, which has at least 8 letters.
-    pub(super) fn run(&self, text: &str) -> Result<&str> {
+    pub fn run(&self, text: &str) -> Result<&str> {
         let wanted = text.to_lowercase();
         let all: BTreeSet<&str> = self.recorded.iter().map(|recorded| recorded.run_id.as_str()).collect();
         if let Some(exact) = all.get(wanted.as_str()) {

@@ -62,6 +62,11 @@ impl Past {
         self.marks.get(run_id).map(String::as_str)
     }
 
+    /// Where tables are asked.
+    pub fn session(&self) -> &SessionContext {
+        &self.ctx
+    }
+
     /// The runs of a rule, the oldest first; none of one that never ran.
     fn of_rule(&self, rule: &str) -> Vec<&Recorded> {
         self.recorded.iter().filter(|recorded| recorded.rule == rule).collect()
@@ -75,7 +80,8 @@ impl Past {
         }
     }
 
-    async fn table(&self, rule: &str, runs: &[&str], width: Width) -> Result<Option<Arc<dyn TableProvider>>> {
+    /// What these runs of a rule found; none where no run wrote a table.
+    pub async fn table(&self, rule: &str, runs: &[&str], width: Width) -> Result<Option<Arc<dyn TableProvider>>> {
         self.results.table(&self.ctx, rule, runs, width).await
     }
 }

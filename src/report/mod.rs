@@ -2,6 +2,7 @@
 //! tells, to what people and programs read. Nothing here prints.
 
 mod calendar;
+mod causes;
 mod columns;
 mod expired;
 mod explain;
@@ -16,6 +17,7 @@ pub mod table;
 mod text;
 pub mod value;
 
+pub use causes::causes;
 pub use expired::expired;
 pub use explain::{explanation, explanation_in_brief};
 pub use json::json;

@@ -8,6 +8,7 @@ mod encode;
 mod function;
 mod internal;
 mod json;
+mod misread;
 mod normal;
 mod row_digest;
 mod segment;
@@ -53,6 +54,7 @@ pub fn scalar_functions() -> Vec<ScalarUDF> {
     let mut functions = vec![row_digest::function(), segment::function(), common::function(), within::function()];
     functions.extend(text::functions());
     functions.extend(normal::functions());
+    functions.push(misread::function());
     functions.extend(zone::functions());
     functions.extend(internal::functions());
     functions.extend(segment_digest::functions());

@@ -24,6 +24,8 @@ pub(super) fn functions() -> Vec<ScalarUDF> {
         Function::new("trim_unicode", 1..=1, text_type, |call| rewrite(call, |text| text.trim().into())).build(),
         Function::new("lower_unicode", 1..=1, text_type, |call| rewrite(call, lower)).build(),
         Function::new("nfc", 1..=1, text_type, |call| rewrite(call, nfc)).build(),
+        // As `nfc`, and compatible characters as the one that they stand for.
+        Function::new("nfkc", 1..=1, text_type, |call| rewrite(call, nfkc)).build(),
         // The only form of a number; what is none stays as it is.
         Function::new("plain_number", 1..=1, text_type, |call| rewrite(call, number)).build(),
         // One text for all JSON of one value.
@@ -57,6 +59,13 @@ fn nfc(text: &str) -> Cow<'_, str> {
         return text.into();
     }
     text.nfc().collect::<String>().into()
+}
+
+fn nfkc(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() {
+        return text.into();
+    }
+    text.nfkc().collect::<String>().into()
 }
 
 fn number(text: &str) -> Cow<'_, str> {

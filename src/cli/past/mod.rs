@@ -1,5 +1,6 @@
 //! What the commands that look back share: which output, and how it is told.
 
+pub mod causes;
 pub mod compare;
 pub mod history;
 pub mod status;
