@@ -5,6 +5,7 @@ mod bad_input;
 mod budgets;
 mod bytes;
 mod cache;
+mod causes;
 mod cli;
 mod databases;
 mod docs;

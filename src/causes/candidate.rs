@@ -57,6 +57,9 @@ pub mod rank {
     pub const TEXT: u8 = 2;
     pub const NUMBER: u8 = 20;
     pub const STALE: u8 = 30;
+    /// Of what explains rows.
+    pub const SAME_VALUE: u8 = 40;
+    pub const RANGE: u8 = 41;
 }
 
 /// Every mismatch stands on both sides; it goes by this one.

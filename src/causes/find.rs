@@ -13,7 +13,7 @@ use crate::causes::sample::{Samples, sample};
 use crate::causes::shape::{Pair, Shape};
 use crate::causes::tally::{Group, Tally, WIDEST};
 use crate::causes::trial::Trial;
-use crate::causes::{float, null, number, swap, text, time};
+use crate::causes::{absent, float, null, number, swap, text, time};
 use crate::divergence::Recorded;
 use crate::error::Result;
 use crate::rule::sql::literal;
@@ -32,7 +32,9 @@ pub async fn find(
     let Some(shape) = Shape::of(&table.schema(), &run.key) else {
         return Ok((Vec::new(), all_unexplained(run)));
     };
-    let frame = ctx.read_table(table)?;
+    let frame = ctx.read_table(table.clone())?;
+    ctx.deregister_table("divergences")?;
+    ctx.register_table("divergences", table)?;
     let mut samples = sample(frame.clone(), &shape).await?;
     let mut candidates = Vec::new();
     if let Some(rows) = samples.rows.get_mut(&MISMATCH) {
@@ -42,6 +44,7 @@ pub async fn find(
     for at in 0..shape.pairs.len() {
         candidates.extend(of_column(ctx, &shape, at, &mut samples)?);
     }
+    candidates.extend(absent::candidates(ctx, &shape, &mut samples, run).await?);
     let groups = groups(&candidates);
     let tally = Tally::of(frame, &candidates, groups).await?;
     let of = |candidate: &Candidate| of(candidate, &samples);

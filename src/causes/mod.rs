@@ -6,6 +6,7 @@
 //!
 //! Nothing but divergence tables is read: of rows that agree nothing is known here.
 
+mod absent;
 mod candidate;
 mod chance;
 mod choose;

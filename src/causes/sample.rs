@@ -32,6 +32,8 @@ pub struct Samples {
     pub cells: Vec<Bottom>,
     /// All columns of rows of one kind, by the side where they stand; mismatches stand on both.
     pub rows: BTreeMap<Standing, Bottom>,
+    /// Of all columns of the table.
+    pub types: Vec<DataType>,
     /// Whether a cell of the run could not be read: it is NULL in the table, and is not.
     pub unreadable: bool,
 }
@@ -108,6 +110,7 @@ pub async fn sample(table: DataFrame, shape: &Shape) -> Result<Samples> {
     let mut samples = Samples {
         cells: shape.pairs.iter().map(|_| Bottom::new(most, bytes)).collect(),
         rows: BTreeMap::new(),
+        types: table.schema().fields().iter().map(|field| field.data_type().clone()).collect(),
         unreadable: false,
     };
     let by_name: HashMap<&str, usize> =

@@ -66,7 +66,7 @@ pub fn candidates(shape: &Shape, rows: &[ArrayRef], changed_at: usize) -> Result
 
 fn candidate(shape: &Shape, a: usize, b: usize, bar: Bar) -> Candidate {
     let (first, second) = (&shape.pairs[a].cells, &shape.pairs[b].cells);
-    let same = |source: &String, target: &String| format!("{source} IS NOT DISTINCT FROM {target}");
+    let same = |source: &String, target: &String| format!("({source} IS NOT DISTINCT FROM {target})");
     Candidate {
         cause: CauseKind::Swapped,
         standing: MISMATCH,

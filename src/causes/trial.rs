@@ -5,7 +5,9 @@ use std::sync::Arc;
 use datafusion::arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, UInt32Array};
 use datafusion::arrow::compute::take;
 use datafusion::arrow::datatypes::{Field, Schema};
-use datafusion::common::DFSchema;
+use datafusion::common::{DFSchema, DFSchemaRef};
+use datafusion::logical_expr::simplify::SimplifyContext;
+use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use datafusion::physical_plan::PhysicalExpr;
 use datafusion::prelude::SessionContext;
 
@@ -32,7 +34,7 @@ pub enum Null {
 /// A sample of a column's mismatches.
 pub struct Trial<'a> {
     ctx: &'a SessionContext,
-    schema: DFSchema,
+    schema: DFSchemaRef,
     pub cells: BySide<ArrayRef>,
     pairs: RecordBatch,
     crossed: Option<RecordBatch>,
@@ -67,7 +69,7 @@ impl<'a> Trial<'a> {
         };
         Ok(Self {
             ctx,
-            schema: DFSchema::try_from(schema.as_ref().clone())?,
+            schema: Arc::new(DFSchema::try_from(schema.as_ref().clone())?),
             pairs: batch(source, target)?,
             crossed: crossed(source, target)?,
             within: same_type.then(within).transpose()?,
@@ -81,8 +83,11 @@ impl<'a> Trial<'a> {
     }
 
     fn plan(&self, sql: &str) -> Result<Arc<dyn PhysicalExpr>> {
-        let expr = self.ctx.parse_sql_expr(sql, &self.schema)?;
-        Ok(self.ctx.create_physical_expr(expr, &self.schema)?)
+        let context = SimplifyContext::builder().with_schema(self.schema.clone()).with_current_time().build();
+        let simplifier = ExprSimplifier::new(context);
+        let expr = simplifier.coerce(self.ctx.parse_sql_expr(sql, &self.schema)?, &self.schema)?;
+        // Some functions exist only until they are simplified.
+        Ok(self.ctx.create_physical_expr(simplifier.simplify(expr)?, &self.schema)?)
     }
 
     /// The value of an expression for each pair.
@@ -109,7 +114,8 @@ impl<'a> Trial<'a> {
         for null in nulls {
             let chance = match (null, &self.within, &self.reversed) {
                 (Null::Within, Some(within), _) => share(&within.source)?.min(share(&within.target)?),
-                (Null::Reversed, _, Some(reversed)) => share(reversed)?,
+                // What was seen in none of n may yet be as frequent as 3 in n.
+                (Null::Reversed, _, Some(reversed)) => share(reversed)? + 3.0 / of as f64,
                 (Null::Reversed, _, None) => 0.0,
                 // Without any other pair, nothing is known of chance.
                 _ => self.crossed.as_ref().map_or(Ok(1.0), share)?,

@@ -51,6 +51,8 @@ pub fn render(template: &str, values: minijinja::Value) -> Result<String> {
         "history/open" => include_str!("../../../queries/history/open.sql"),
         "history/runs" => include_str!("../../../queries/history/runs.sql"),
         "history/compare" => include_str!("../../../queries/history/compare.sql"),
+        "causes/consecutive" => include_str!("../../../queries/causes/consecutive.sql"),
+        "causes/stretch" => include_str!("../../../queries/causes/stretch.sql"),
         "checksum/local" => include_str!("../../../queries/checksum/local.sql"),
         other => return Err(Error::new(ErrorKind::Internal, format!("there is no template {other}"))),
     };
