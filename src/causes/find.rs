@@ -6,29 +6,32 @@ use std::sync::Arc;
 use datafusion::catalog::TableProvider;
 use datafusion::prelude::SessionContext;
 
-use crate::causes::candidate::{Candidate, Idea, MISMATCH};
+use crate::causes::candidate::{Candidate, Idea, MISMATCH, rank};
 use crate::causes::choose::{Chosen, choose};
 use crate::causes::kind::{Cause, Unexplained, sentence};
 use crate::causes::sample::{Samples, sample};
 use crate::causes::shape::{Pair, Shape};
 use crate::causes::tally::{Group, Tally, WIDEST};
 use crate::causes::trial::Trial;
-use crate::causes::{absent, float, null, number, swap, text, time};
+use crate::causes::{absent, float, null, number, stale, swap, text, time};
 use crate::divergence::Recorded;
 use crate::error::Result;
+use crate::history::Past;
 use crate::rule::sql::literal;
 use crate::side::{BySide, Side};
 use crate::verdict::Kind;
 
-/// Holds where all cells of a row could be read.
+/// A cell that could not be read is NULL in the table, and is not.
 const READABLE: &str = "unreadable IS NULL";
 
 /// The causes in `table`, which holds what the run found, and what they leave.
 pub async fn find(
-    ctx: &SessionContext,
+    past: &Past,
     table: Arc<dyn TableProvider>,
     run: &Recorded,
+    earlier: &[&Recorded],
 ) -> Result<(Vec<Cause>, Vec<Unexplained>)> {
+    let ctx = past.session();
     let Some(shape) = Shape::of(&table.schema(), &run.key) else {
         return Ok((Vec::new(), all_unexplained(run)));
     };
@@ -47,12 +50,12 @@ pub async fn find(
     candidates.extend(absent::candidates(ctx, &shape, &mut samples, run).await?);
     let groups = groups(&candidates);
     let tally = Tally::of(frame, &candidates, groups).await?;
-    let of = |candidate: &Candidate| of(candidate, &samples);
-    let chosen = choose(&candidates, &tally, of);
+    let mut chosen = choose(&candidates, &tally, |candidate| of(candidate, &samples));
+    stale::find(past, &shape, &mut samples, run, earlier, &mut candidates, &mut chosen).await?;
     let unexplained = unexplained(&shape, &samples, &candidates, &chosen);
     let mismatches = samples.count(Kind::ValueMismatch);
     let mut causes: Vec<Cause> =
-        chosen.iter().map(|one| cause(one, &candidates, of(&candidates[one.at]), mismatches, run)).collect();
+        chosen.iter().map(|one| cause(one, &candidates, of(&candidates[one.at], &samples), mismatches, run)).collect();
     causes.sort_by(|a, b| b.rows.cmp(&a.rows).then_with(|| a.columns.cmp(&b.columns)));
     Ok((causes, unexplained))
 }
@@ -63,13 +66,14 @@ fn of_column(ctx: &SessionContext, shape: &Shape, at: usize, samples: &mut Sampl
     let cells = samples.cells[at].finish()?;
     let [_, source, target] = cells.as_slice() else { return Ok(Vec::new()) };
     let trial = Trial::new(ctx, pair, BySide::new(source.clone(), target.clone()))?;
-    let readable = samples.unreadable.then_some(READABLE);
-    let mut ideas = null::ideas(pair, &trial, readable)?;
+    let mut ideas = null::ideas(pair, &trial)?;
     ideas.extend(of_type(pair, &trial)?);
     let mut candidates = Vec::new();
     for Idea { cause, relation, rank, bar, nulls } in ideas {
         if let Some(bar) = trial.bar(&relation, bar, nulls)? {
             let (pairs, columns) = (vec![at], vec![pair.name.clone()]);
+            let unsure = rank == rank::NULL && samples.unreadable;
+            let relation = if unsure { format!("{relation} AND {READABLE}") } else { relation };
             candidates.push(Candidate { cause, standing: MISMATCH, pairs, columns, relation, rank, bar });
         }
     }
@@ -121,16 +125,17 @@ fn of(candidate: &Candidate, samples: &Samples) -> u64 {
 
 fn cause(chosen: &Chosen, candidates: &[Candidate], of: u64, mismatches: u64, run: &Recorded) -> Cause {
     let candidate = &candidates[chosen.at];
-    let (kind, _) = candidate.standing;
+    let (kind, side) = candidate.standing;
     let mut predicate = format!("run_id = {} AND {}", literal(&run.run_id), candidate.predicate());
     for before in &chosen.before {
         predicate.push_str(&format!(" AND ({}) IS NOT TRUE", candidates[*before].predicate()));
     }
     let all = if kind == Kind::ValueMismatch { mismatches } else { of };
     Cause {
-        sentence: sentence(kind, chosen.rows, all, &candidate.cause.words(&candidate.columns)),
+        sentence: sentence((kind, side), chosen.rows, all, &candidate.cause.words(&candidate.columns)),
         cause: candidate.cause.clone(),
         kind,
+        side: (kind != Kind::ValueMismatch).then_some(side),
         columns: candidate.columns.clone(),
         rows: chosen.rows,
         of,

@@ -60,6 +60,8 @@ pub struct Cause {
     pub cause: CauseKind,
     /// Of which kind all of them are.
     pub kind: Kind,
+    /// Of rows that are missing, or left over: where they stand.
+    pub side: Option<Side>,
     pub columns: Vec<String>,
     /// Rows of the divergence table that it explains; no other group has the same cells.
     pub rows: u64,
@@ -156,12 +158,13 @@ fn unit(to: &str) -> String {
 }
 
 /// `5,955 of 11,909 mismatches: ...`
-pub fn sentence(kind: Kind, rows: u64, of: u64, words: &str) -> String {
+pub fn sentence((kind, side): (Kind, Side), rows: u64, of: u64, words: &str) -> String {
     let what = match kind {
         Kind::ValueMismatch => "mismatches",
         Kind::MissingInTarget => "rows missing in target",
         Kind::MissingInSource => "rows missing in source",
-        Kind::DuplicateKey => "duplicates",
+        Kind::DuplicateKey if side == Side::Source => "duplicates in source",
+        Kind::DuplicateKey => "duplicates in target",
         Kind::SchemaMismatch => "schema mismatches",
         Kind::RuleViolation => "violations",
     };
@@ -183,7 +186,7 @@ mod tests {
     fn causes_in_words() {
         let of = |cause: CauseKind| cause.words(&["l_discount".into()]);
         let offset = |by: &str, time_zone| of(CauseKind::Offset { by: by.into(), time_zone });
-        let said = sentence(Kind::ValueMismatch, 5955, 11_909, &offset("0.01", false));
+        let said = sentence((Kind::ValueMismatch, Side::Source), 5955, 11_909, &offset("0.01", false));
         assert_eq!(said, "5,955 of 11,909 mismatches: `l_discount` is 0.01 higher in target");
         assert_eq!(offset("-3", false), "`l_discount` is 3 lower in target");
         assert_eq!(offset("2 h", true), "`l_discount` is 2 h later in target, exactly: as between two time zones");

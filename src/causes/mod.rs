@@ -1,7 +1,7 @@
 //! Why rows disagree: the divergences of one run of a rule, grouped by what explains them -> [`Causes`].
 //!
 //! One scan takes samples (`sample`), in which relations between the two cells of a column are looked for (`text`, `number`, `time`,
-//! `null`, `swap`) and held against chance (`trial`, `chance`); a second one counts in all rows what may be a cause (`tally`), and
+//! `null`, `swap`, `absent`, `stale`) and held against chance (`trial`, `chance`); a second one counts in all rows what may be a cause (`tally`), and
 //! what explains enough of what nothing before it does is one (`choose`). A cause's SQL is what was counted, to the letter.
 //!
 //! Nothing but divergence tables is read: of rows that agree nothing is known here.
@@ -18,6 +18,7 @@ mod null;
 mod number;
 mod sample;
 mod shape;
+mod stale;
 mod swap;
 mod tally;
 mod text;
@@ -80,8 +81,9 @@ pub async fn causes(past: &Past, question: Question<'_>) -> Result<Causes> {
             Error::new(ErrorKind::Internal, format!("the rule `{}` has no run", question.rule))
         })?,
     };
+    let earlier = &runs[..runs.iter().position(|one| one.run_id == run.run_id).unwrap_or(0)];
     let (mut causes, unexplained) = match past.table(&run.rule, &[&run.run_id], Width::Full).await? {
-        Some(table) if run.divergences() > 0 => find::find(past.session(), table, run).await?,
+        Some(table) if run.divergences() > 0 => find::find(past, table, run, earlier).await?,
         _ => (Vec::new(), Vec::new()),
     };
     let more = causes.len().saturating_sub(question.limit);

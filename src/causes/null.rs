@@ -25,8 +25,7 @@ const NOTHINGS: [&str; 14] = [
     "", "0", "-", "--", "?", "n/a", "na", "null", "none", "nil", "unknown", "1970-01-01", "1900-01-01", "0001-01-01",
 ];
 
-/// `readable`: SQL that holds for rows all of whose cells could be read, where some could not.
-pub fn ideas(pair: &Pair, trial: &Trial, readable: Option<&str>) -> Result<Vec<Idea>> {
+pub fn ideas(pair: &Pair, trial: &Trial) -> Result<Vec<Idea>> {
     let mut ideas = Vec::new();
     for null_in in Side::BOTH {
         let (nulls, others) = (trial.cells.get(null_in), trial.cells.get(null_in.other()));
@@ -53,13 +52,9 @@ pub fn ideas(pair: &Pair, trial: &Trial, readable: Option<&str>) -> Result<Vec<I
         let text = said(value);
         let evident = text.is_empty();
         let (null, other) = (pair.cells.get(null_in), pair.cells.get(null_in.other()));
-        let mut relation = format!("{null} IS NULL AND {other} = {written}");
-        if let Some(readable) = readable {
-            relation = format!("{relation} AND {readable}");
-        }
         ideas.push(Idea {
             cause: CauseKind::NullAgainst { null_in, value: text },
-            relation,
+            relation: format!("{null} IS NULL AND {other} = {written}"),
             rank: rank::NULL,
             bar: if evident { Bar::EVIDENT } else { Bar::FITTED }.above(chance),
             nulls: &[],

@@ -1,8 +1,9 @@
 //! Predicates tried on a sample of a column's mismatches: how often they hold, and how often they would by chance.
 
+use std::cell::OnceCell;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, UInt32Array};
+use datafusion::arrow::array::{Array, ArrayRef, RecordBatch, UInt32Array};
 use datafusion::arrow::compute::take;
 use datafusion::arrow::datatypes::{Field, Schema};
 use datafusion::common::{DFSchema, DFSchemaRef};
@@ -13,12 +14,12 @@ use datafusion::prelude::SessionContext;
 
 use crate::causes::chance::Bar;
 use crate::causes::shape::Pair;
-use crate::error::Result;
-use crate::side::BySide;
+use crate::error::{Error, ErrorKind, Result};
+use crate::side::{BySide, Side};
 use crate::sql::{Mode, encode_rows};
 
 /// Pairs that chance is counted in, about.
-const CROSSED: usize = 32_768;
+const CROSSED: usize = 16_384;
 
 /// What takes a relation for chance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,45 +38,52 @@ pub struct Trial<'a> {
     schema: DFSchemaRef,
     pub cells: BySide<ArrayRef>,
     pairs: RecordBatch,
-    crossed: Option<RecordBatch>,
-    within: Option<BySide<RecordBatch>>,
-    reversed: Option<RecordBatch>,
+    /// What chance is counted in is made where it is asked for: pairs of other rows, and each side beside itself.
+    crossed: OnceCell<RecordBatch>,
+    within: OnceCell<BySide<RecordBatch>>,
+    same_type: bool,
 }
 
 impl<'a> Trial<'a> {
     pub fn new(ctx: &'a SessionContext, pair: &Pair, cells: BySide<ArrayRef>) -> Result<Self> {
-        let of = |side| {
-            let types: &datafusion::arrow::datatypes::DataType = pair.types.get(side);
-            Field::new(format!("{side}_{}", pair.name), types.clone(), true)
-        };
-        let fields = BySide::from_fn(of);
-        let schema = Arc::new(Schema::new(vec![fields.source, fields.target]));
-        let batch = |source: &ArrayRef, target: &ArrayRef| {
-            RecordBatch::try_new(schema.clone(), vec![source.clone(), target.clone()])
-        };
-        let same_type = pair.types.source == pair.types.target;
-        let (source, target) = (&cells.source, &cells.target);
-        let crossed = |a: &ArrayRef, b: &ArrayRef| -> Result<Option<RecordBatch>> {
-            let (left, right) = cross(a, b)?;
-            if left.is_empty() {
-                return Ok(None);
-            }
-            Ok(Some(batch(&take(a, &left, None)?, &take(b, &right, None)?)?))
-        };
-        let nothing = || RecordBatch::new_empty(schema.clone());
-        let within = || -> Result<BySide<RecordBatch>> {
-            let one = |cells: &ArrayRef| Ok::<_, crate::Error>(crossed(cells, cells)?.unwrap_or_else(nothing));
-            Ok(BySide::new(one(source)?, one(target)?))
-        };
+        let field = |side| Field::new(format!("{side}_{}", pair.name), pair.types.get(side).clone(), true);
+        let schema = Arc::new(Schema::new(Side::BOTH.map(field).to_vec()));
         Ok(Self {
             ctx,
             schema: Arc::new(DFSchema::try_from(schema.as_ref().clone())?),
-            pairs: batch(source, target)?,
-            crossed: crossed(source, target)?,
-            within: same_type.then(within).transpose()?,
-            reversed: same_type.then(|| batch(target, source)).transpose()?,
-            cells: cells.clone(),
+            pairs: RecordBatch::try_new(schema, vec![cells.source.clone(), cells.target.clone()])?,
+            crossed: OnceCell::new(),
+            within: OnceCell::new(),
+            same_type: pair.types.source == pair.types.target,
+            cells,
         })
+    }
+
+    fn batch(&self, source: ArrayRef, target: ArrayRef) -> Result<RecordBatch> {
+        Ok(RecordBatch::try_new(self.pairs.schema(), vec![source, target])?)
+    }
+
+    /// Different cells of other rows.
+    fn beside(&self, source: &ArrayRef, target: &ArrayRef) -> Result<RecordBatch> {
+        let (left, right) = cross(source, target)?;
+        self.batch(take(source, &left, None)?, take(target, &right, None)?)
+    }
+
+    fn crossed(&self) -> Result<&RecordBatch> {
+        if self.crossed.get().is_none() {
+            let crossed = self.beside(&self.cells.source, &self.cells.target)?;
+            return Ok(self.crossed.get_or_init(|| crossed));
+        }
+        self.crossed.get().ok_or_else(|| Error::new(ErrorKind::Internal, "what chance is counted in is gone"))
+    }
+
+    fn within(&self) -> Result<&BySide<RecordBatch>> {
+        let BySide { source, target } = &self.cells;
+        if self.within.get().is_none() {
+            let within = BySide::new(self.beside(source, source)?, self.beside(target, target)?);
+            return Ok(self.within.get_or_init(|| within));
+        }
+        self.within.get().ok_or_else(|| Error::new(ErrorKind::Internal, "what chance is counted in is gone"))
     }
 
     pub fn len(&self) -> usize {
@@ -112,13 +120,21 @@ impl<'a> Trial<'a> {
         };
         let mut bar = bar;
         for null in nulls {
-            let chance = match (null, &self.within, &self.reversed) {
-                (Null::Within, Some(within), _) => share(&within.source)?.min(share(&within.target)?),
+            let chance = match null {
+                Null::Within if self.same_type => {
+                    let within = self.within()?;
+                    share(&within.source)?.min(share(&within.target)?)
+                }
                 // What was seen in none of n may yet be as frequent as 3 in n.
-                (Null::Reversed, _, Some(reversed)) => share(reversed)? + 3.0 / of as f64,
-                (Null::Reversed, _, None) => 0.0,
-                // Without any other pair, nothing is known of chance.
-                _ => self.crossed.as_ref().map_or(Ok(1.0), share)?,
+                Null::Reversed if self.same_type => {
+                    share(&self.batch(self.cells.target.clone(), self.cells.source.clone())?)? + 3.0 / of as f64
+                }
+                Null::Reversed => 0.0,
+                Null::Crossed | Null::Within => match self.crossed()? {
+                    // Without any other pair, nothing is known of chance.
+                    none if none.num_rows() == 0 => 1.0,
+                    crossed => share(crossed)?,
+                },
             };
             bar = bar.above(chance);
         }
@@ -131,11 +147,7 @@ impl<'a> Trial<'a> {
 fn holds(expr: &dyn PhysicalExpr, batch: &RecordBatch) -> Result<u64> {
     let value = expr.evaluate(batch)?.into_array(batch.num_rows())?;
     let holds = datafusion::common::cast::as_boolean_array(&value)?;
-    Ok(true_count(holds) as u64)
-}
-
-fn true_count(holds: &BooleanArray) -> usize {
-    holds.true_count()
+    Ok(holds.true_count() as u64)
 }
 
 /// Rows of `a` beside other rows of `b` that do not hold the same: all of few, a choice of many.

@@ -4,3 +4,4 @@ mod noise;
 mod planted;
 mod rows;
 mod table;
+mod told;
