@@ -45,7 +45,8 @@ pub async fn candidates(
     for (standing, bottom) in &mut samples.rows {
         rows.insert(*standing, bottom.finish()?);
     }
-    let explained = |(kind, _): &Standing| matches!(kind, Kind::MissingInTarget | Kind::MissingInSource | Kind::DuplicateKey);
+    let explained =
+        |(kind, _): &Standing| matches!(kind, Kind::MissingInTarget | Kind::MissingInSource | Kind::DuplicateKey);
     let standing: Vec<Standing> = samples.rows.keys().copied().filter(explained).collect();
     let mut candidates = Vec::new();
     for one in standing {
@@ -63,10 +64,9 @@ pub async fn candidates(
 
 /// Whether a divergence of the other kind stands on that side, too.
 fn is_beside((kind, side): Standing, (other, stands): Standing) -> bool {
-    other != kind && (other == MISMATCH.0 || stands == side) && matches!(
-        other,
-        Kind::ValueMismatch | Kind::MissingInTarget | Kind::MissingInSource | Kind::DuplicateKey
-    )
+    other != kind
+        && (other == MISMATCH.0 || stands == side)
+        && matches!(other, Kind::ValueMismatch | Kind::MissingInTarget | Kind::MissingInSource | Kind::DuplicateKey)
 }
 
 fn candidate(standing: Standing, name: &str, cause: CauseKind, relation: String, rank: u8, bar: Bar) -> Candidate {
@@ -80,7 +80,8 @@ fn same_value(
     rows: &[ArrayRef],
     others: &[&Vec<ArrayRef>],
 ) -> Result<Vec<Candidate>> {
-    let Some(column) = rows.get(at).filter(|column| !column.data_type().is_nested() && !column.data_type().is_floating())
+    let Some(column) =
+        rows.get(at).filter(|column| !column.data_type().is_nested() && !column.data_type().is_floating())
     else {
         return Ok(Vec::new());
     };
@@ -105,7 +106,14 @@ fn same_value(
         let chance = if beside == 0 { 1.0 } else { (same + 3) as f64 / beside as f64 };
         let (Some(written), true) = (sql_literal(value), chance < 0.5) else { continue };
         let cause = CauseKind::SameValue { value: said(value) };
-        candidates.push(candidate(standing, name, cause, format!("{sql} = {written}"), rank::SAME_VALUE, bar.above(chance)));
+        candidates.push(candidate(
+            standing,
+            name,
+            cause,
+            format!("{sql} = {written}"),
+            rank::SAME_VALUE,
+            bar.above(chance),
+        ));
     }
     Ok(candidates)
 }
@@ -132,11 +140,13 @@ async fn consecutive(
     }
     let key = crate::rule::sql::ident(name);
     let kind = selects(standing);
-    let sql = render("causes/consecutive", context! { key => key.clone(), kind, least => least as u64, limit => STRETCHES })?;
+    let sql =
+        render("causes/consecutive", context! { key => key.clone(), kind, least => least as u64, limit => STRETCHES })?;
     let mut candidates = Vec::new();
     for batch in ctx.sql(&sql).await?.collect().await? {
         for row in 0..batch.num_rows() {
-            let bound = |column: usize| Ok::<_, crate::Error>(said(&ScalarValue::try_from_array(batch.column(column), row)?));
+            let bound =
+                |column: usize| Ok::<_, crate::Error>(said(&ScalarValue::try_from_array(batch.column(column), row)?));
             let (from, to) = (bound(0)?, bound(1)?);
             let relation = format!("{key} BETWEEN {from} AND {to}");
             let bar = Bar { rows: least as u64, ..Bar::FITTED };
@@ -148,7 +158,12 @@ async fn consecutive(
 }
 
 /// Nothing else diverges between two values, though elsewhere other divergences are mixed with these.
-async fn stretches(ctx: &SessionContext, shape: &Shape, samples: &Samples, standing: Standing) -> Result<Vec<Candidate>> {
+async fn stretches(
+    ctx: &SessionContext,
+    shape: &Shape,
+    samples: &Samples,
+    standing: Standing,
+) -> Result<Vec<Candidate>> {
     let beside: Vec<Standing> = samples.rows.keys().copied().filter(|other| is_beside(standing, *other)).collect();
     let found = samples.rows[&standing].seen as f64;
     let others: u64 = beside.iter().map(|other| samples.rows[other].seen).sum();

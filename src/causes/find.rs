@@ -151,12 +151,20 @@ fn unexplained(shape: &Shape, samples: &Samples, candidates: &[Candidate], chose
     for (at, pair) in shape.pairs.iter().enumerate() {
         let of = samples.cells[at].seen;
         let rows = of - explained(&|candidate| candidate.pairs.contains(&at)).min(of);
-        unexplained.push(Unexplained { kind: Kind::ValueMismatch, side: None, column: Some(pair.name.clone()), rows, of });
+        unexplained.push(Unexplained {
+            kind: Kind::ValueMismatch,
+            side: None,
+            column: Some(pair.name.clone()),
+            rows,
+            of,
+        });
     }
-    let standing: BTreeSet<(Kind, Side)> = samples.rows.keys().copied().filter(|standing| *standing != MISMATCH).collect();
+    let standing: BTreeSet<(Kind, Side)> =
+        samples.rows.keys().copied().filter(|standing| *standing != MISMATCH).collect();
     for (kind, side) in standing {
         let of = samples.rows[&(kind, side)].seen;
-        let rows = of - explained(&|candidate| candidate.pairs.is_empty() && candidate.standing == (kind, side)).min(of);
+        let rows =
+            of - explained(&|candidate| candidate.pairs.is_empty() && candidate.standing == (kind, side)).min(of);
         unexplained.push(Unexplained { kind, side: Some(side), column: None, rows, of });
     }
     unexplained.retain(|left| left.rows > 0);

@@ -55,10 +55,11 @@ impl Float {
         let differences = values.iter().map(|(s, t)| (t - s, s.abs().max(t.abs())));
         for (by, bar) in self.constants(differences, |by| -by, trial.len()) {
             // As large as the numbers, an offset would hold for any two floats of that size.
-            let near = format!("least({slack:e} * greatest(abs({source}), abs({target})), {:e})", by.abs() / 100.0);
+            let near = real(by.abs() / 100.0);
+            let near = format!("least({slack:e} * greatest(abs({source}), abs({target})), {near})");
             ideas.push(Idea {
                 cause: CauseKind::Offset { by: by.to_string(), time_zone: false },
-                relation: format!("abs({target} - {source} - ({by:e})) <= {near}"),
+                relation: format!("abs({target} - {source} - {}) <= {near}", real(by)),
                 rank: rank::NUMBER,
                 bar,
                 nulls: &[Null::Crossed],
@@ -68,8 +69,13 @@ impl Float {
         for (by, bar) in self.constants(ratios, |by| 1.0 / by, trial.len()) {
             let inverse = shortest(1.0 / by, slack / by);
             let (said, relation) = match inverse.to_string().len() < by.to_string().len() {
-                true => (format!("1/{inverse}"), format!("abs({target} * {inverse:e} - {source}) <= {slack:e} * abs({source})")),
-                false => (by.to_string(), format!("abs({target} - {source} * {by:e}) <= {slack:e} * abs({target})")),
+                true => (
+                    format!("1/{inverse}"),
+                    format!("abs({target} * {} - {source}) <= {slack:e} * abs({source})", real(inverse)),
+                ),
+                false => {
+                    (by.to_string(), format!("abs({target} - {source} * {}) <= {slack:e} * abs({target})", real(by)))
+                }
             };
             ideas.push(Idea {
                 cause: CauseKind::Factor { by: said },
@@ -145,6 +151,17 @@ impl Float {
     }
 }
 
+/// As SQL: a number with few digits is written as one; decimals of many digits would round twice.
+fn real(number: f64) -> String {
+    let text = number.abs().to_string();
+    let plain = text.len() <= 15;
+    match (plain, number < 0.0) {
+        (true, false) => text,
+        (true, true) => format!("(-{text})"),
+        (false, _) => format!("CAST('{number:e}' AS DOUBLE)"),
+    }
+}
+
 /// The number of the fewest digits within `slack` of `value`.
 fn shortest(value: f64, slack: f64) -> f64 {
     let rounded = |digits: usize| format!("{value:.digits$e}").parse::<f64>().unwrap_or(value);
@@ -160,5 +177,6 @@ mod tests {
         assert_eq!(shortest(123.46 - 123.45, 1e-14 * 123.46), 0.01);
         assert_eq!(shortest(1.0 / 3.0, 1e-16), 1.0 / 3.0);
         assert_eq!(shortest(99.99999999999999, 1e-12), 100.0);
+        assert_eq!([0.01, -2.5, 1e300].map(real), ["0.01", "(-2.5)", "CAST('1e300' AS DOUBLE)"]);
     }
 }

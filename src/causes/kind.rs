@@ -12,21 +12,39 @@ pub enum CauseKind {
     /// The cells of two columns stand in each other's place.
     Swapped,
     /// NULL on one side, always the same value on the other. `value` is as text; empty text is empty.
-    NullAgainst { null_in: Side, value: String },
-    TrailingBlanks { more_in: Side },
-    LeadingBlanks { more_in: Side },
+    NullAgainst {
+        null_in: Side,
+        value: String,
+    },
+    TrailingBlanks {
+        more_in: Side,
+    },
+    LeadingBlanks {
+        more_in: Side,
+    },
     /// At both ends, or some on each side.
     BlanksAround,
     /// Inside: doubled blanks, or others than plain ones.
     BlanksInside,
     Case,
     /// The same characters, composed or decomposed (`canonical`), or only compatible ones (`compatible`).
-    UnicodeForm { form: &'static str },
+    UnicodeForm {
+        form: &'static str,
+    },
     /// UTF-8 that was read as another encoding.
-    Mojibake { garbled_in: Side, read_as: &'static str },
+    Mojibake {
+        garbled_in: Side,
+        read_as: &'static str,
+    },
     /// Whatever is not ASCII was replaced.
-    LostCharacters { lost_in: Side, replaced_by: char },
-    CutText { cut_in: Side, characters: u64 },
+    LostCharacters {
+        lost_in: Side,
+        replaced_by: char,
+    },
+    CutText {
+        cut_in: Side,
+        characters: u64,
+    },
     /// Two texts of one number.
     NumberForm,
     Sign,
@@ -38,19 +56,37 @@ pub enum CauseKind {
         time_zone: bool,
     },
     /// target = source * `by`, which is a number or, as `1/100`, a fraction.
-    Factor { by: String },
+    Factor {
+        by: String,
+    },
     /// To a multiple of `to`: `0.1`, `100`, or `second` of times.
-    Rounded { rounded_in: Side, to: String },
+    Rounded {
+        rounded_in: Side,
+        to: String,
+    },
     /// Likewise, towards zero; of times, into the past.
-    Truncated { cut_in: Side, to: String },
+    Truncated {
+        cut_in: Side,
+        to: String,
+    },
     /// The target has what the source had in an earlier run.
-    Stale { earlier_run: String },
+    Stale {
+        earlier_run: String,
+    },
     /// All rows that share a value.
-    SameValue { value: String },
+    SameValue {
+        value: String,
+    },
     /// Keys without a gap.
-    ConsecutiveKeys { from: String, to: String },
+    ConsecutiveKeys {
+        from: String,
+        to: String,
+    },
     /// All that diverge between two values.
-    Range { from: String, to: String },
+    Range {
+        from: String,
+        to: String,
+    },
 }
 
 /// A group of divergences, and what explains it.

@@ -62,7 +62,8 @@ mod tests {
         ];
         for value in values {
             let sql = format!("SELECT v = {} AS same FROM t", sql_literal(&value).unwrap());
-            let batch = datafusion::arrow::array::RecordBatch::try_from_iter([("v", value.to_array().unwrap())]).unwrap();
+            let batch =
+                datafusion::arrow::array::RecordBatch::try_from_iter([("v", value.to_array().unwrap())]).unwrap();
             ctx.deregister_table("t").unwrap();
             ctx.register_batch("t", batch).unwrap();
             let rows = ctx.sql(&sql).await.unwrap().collect().await.unwrap();

@@ -68,19 +68,23 @@ pub struct Question<'a> {
 /// The causes of what a run found.
 pub async fn causes(past: &Past, question: Question<'_>) -> Result<Causes> {
     let runs = past.rule(question.rule, question.known)?;
-    let run = match question.run {
-        Some(text) => {
-            let run_id = past.run(text)?;
-            let found = runs.iter().find(|run| run.run_id == run_id);
-            *found.ok_or_else(|| {
-                let error = format!("the run {run_id} was not one of the rule `{}`", question.rule);
-                Error::new(ErrorKind::NotFound, error).hint(format!("`tieout history {}` lists its runs", question.rule))
-            })?
-        }
-        None => runs.iter().rev().find(|run| run.divergences() > 0).or(runs.last()).copied().ok_or_else(|| {
-            Error::new(ErrorKind::Internal, format!("the rule `{}` has no run", question.rule))
-        })?,
-    };
+    let run =
+        match question.run {
+            Some(text) => {
+                let run_id = past.run(text)?;
+                let found = runs.iter().find(|run| run.run_id == run_id);
+                *found.ok_or_else(|| {
+                    let error = format!("the run {run_id} was not one of the rule `{}`", question.rule);
+                    Error::new(ErrorKind::NotFound, error)
+                        .hint(format!("`tieout history {}` lists its runs", question.rule))
+                })?
+            }
+            None => {
+                runs.iter().rev().find(|run| run.divergences() > 0).or(runs.last()).copied().ok_or_else(|| {
+                    Error::new(ErrorKind::Internal, format!("the rule `{}` has no run", question.rule))
+                })?
+            }
+        };
     let earlier = &runs[..runs.iter().position(|one| one.run_id == run.run_id).unwrap_or(0)];
     let (mut causes, unexplained) = match past.table(&run.rule, &[&run.run_id], Width::Full).await? {
         Some(table) if run.divergences() > 0 => find::find(past, table, run, earlier).await?,

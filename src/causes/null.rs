@@ -21,9 +21,8 @@ const ENOUGH: usize = 20;
 const ALL: usize = 10;
 
 /// What systems write for nothing, as text.
-const NOTHINGS: [&str; 14] = [
-    "", "0", "-", "--", "?", "n/a", "na", "null", "none", "nil", "unknown", "1970-01-01", "1900-01-01", "0001-01-01",
-];
+const NOTHINGS: [&str; 14] =
+    ["", "0", "-", "--", "?", "n/a", "na", "null", "none", "nil", "unknown", "1970-01-01", "1900-01-01", "0001-01-01"];
 
 pub fn ideas(pair: &Pair, trial: &Trial) -> Result<Vec<Idea>> {
     let mut ideas = Vec::new();

@@ -123,7 +123,13 @@ pub async fn sample(table: DataFrame, shape: &Shape) -> Result<Samples> {
 }
 
 impl Samples {
-    fn take_in(&mut self, batch: &RecordBatch, shape: &Shape, by_name: &HashMap<&str, usize>, most: usize) -> Result<()> {
+    fn take_in(
+        &mut self,
+        batch: &RecordBatch,
+        shape: &Shape,
+        by_name: &HashMap<&str, usize>,
+        most: usize,
+    ) -> Result<()> {
         let [ids, kinds, sides] = ["divergence_id", "kind", "side"].map(|name| texts(batch, name));
         let (ids, kinds, sides) = (ids?, kinds?, sides?);
         let (kinds, sides) = (kinds.as_string::<i32>(), sides.as_string::<i32>());

@@ -48,7 +48,8 @@ impl Shape {
     /// What a row shows of one side: the key columns, and that side's cells. Position, name and quoted name of each.
     pub fn of_side(&self, side: Side) -> Vec<(usize, &str, String)> {
         let keys = self.keys.iter().map(|(at, name)| (*at, name.as_str(), ident(name)));
-        let cells = self.pairs.iter().map(|pair| (*pair.at.get(side), pair.name.as_str(), pair.cells.get(side).clone()));
+        let cells =
+            self.pairs.iter().map(|pair| (*pair.at.get(side), pair.name.as_str(), pair.cells.get(side).clone()));
         keys.chain(cells).collect()
     }
 }

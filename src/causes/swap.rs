@@ -22,7 +22,9 @@ const TURNS: usize = 16;
 
 /// `rows`: all columns of some mismatches; `changed_at`: where `changed_columns` stands.
 pub fn candidates(shape: &Shape, rows: &[ArrayRef], changed_at: usize) -> Result<Vec<Candidate>> {
-    let Some(changed) = rows.get(changed_at).and_then(|column| column.as_list_opt::<i32>()) else { return Ok(Vec::new()) };
+    let Some(changed) = rows.get(changed_at).and_then(|column| column.as_list_opt::<i32>()) else {
+        return Ok(Vec::new());
+    };
     let by_name: HashMap<&str, usize> =
         shape.pairs.iter().enumerate().map(|(at, pair)| (pair.name.as_str(), at)).collect();
     let names = cast(changed.values(), &DataType::Utf8)?;
@@ -102,4 +104,3 @@ fn chance(cells: &[BySide<Rows>], changed: &[Vec<usize>], a: usize, b: usize) ->
     }
     hits as f64 / (rows * turns).max(1) as f64
 }
-

@@ -29,9 +29,8 @@ impl Tally {
         let mut counts: Vec<HashMap<Mask, u64>> = vec![HashMap::new(); groups.len()];
         if !candidates.is_empty() {
             let predicates = candidates.iter().enumerate();
-            let predicates = predicates.map(|(at, candidate)| {
-                Ok(table.parse_sql_expr(&candidate.predicate())?.alias(format!("c{at}")))
-            });
+            let predicates = predicates
+                .map(|(at, candidate)| Ok(table.parse_sql_expr(&candidate.predicate())?.alias(format!("c{at}"))));
             let predicates = predicates.collect::<Result<Vec<_>>>()?;
             let mut stream = table.select(predicates)?.execute_stream().await?;
             let mut masks: Vec<Mask> = Vec::new();

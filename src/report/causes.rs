@@ -22,12 +22,19 @@ pub fn causes(causes: &Causes, layout: Layout) -> String {
         out.push_str(&format!("note: {} stopped this run: there may be more divergences, and others\n", escape(limit)));
     }
     for cause in &causes.causes {
-        let of = if cause.kind == Kind::ValueMismatch { of_columns(cause.rows, cause.of, &cause.columns) } else { String::new() };
+        let of = if cause.kind == Kind::ValueMismatch {
+            of_columns(cause.rows, cause.of, &cause.columns)
+        } else {
+            String::new()
+        };
         out.push_str(&format!("\n  {}{}\n", escape(&cause.sentence), palette.faint(&of)));
         out.push_str(&format!("    {}\n", palette.faint(&format!("WHERE {}", escape(&cause.predicate)))));
     }
     if causes.more > 0 {
-        out.push_str(&format!("\n  {}\n", palette.faint(&format!("{} more; --limit shows them", count(causes.more as u64)))));
+        out.push_str(&format!(
+            "\n  {}\n",
+            palette.faint(&format!("{} more; --limit shows them", count(causes.more as u64)))
+        ));
     }
     if causes.unexplained.is_empty() {
         return out;

@@ -1,5 +1,5 @@
 //! From a [`RunReport`](crate::run::report::RunReport), an [`Explanation`](crate::run::explain::Explanation), or what [`history`](crate::history)
-//! tells, to what people and programs read. Nothing here prints.
+//! and [`causes`](crate::causes) tell, to what people and programs read. Nothing here prints.
 
 mod calendar;
 mod causes;

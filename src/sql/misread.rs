@@ -12,8 +12,8 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// 0x80 to 0x9f of windows-1252, as the WHATWG's Encoding Standard has them: the five that are not assigned stay as they are.
 const WINDOWS_1252: [char; 32] = [
-    '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž', '\u{8f}', '\u{90}', '‘', '’', '“',
-    '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{9d}', 'ž', 'Ÿ',
+    '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž', '\u{8f}', '\u{90}', '‘', '’',
+    '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{9d}', 'ž', 'Ÿ',
 ];
 
 #[derive(Clone, Copy)]
@@ -32,7 +32,9 @@ pub(super) fn function() -> ScalarUDF {
             let texts = text_column(&call.column(0)?)?;
             let mut misread = StringViewBuilder::with_capacity(texts.len());
             for text in texts.iter() {
-                misread.append_option(text.map(|text| text.bytes().map(|byte| character(byte, encoding)).collect::<String>()));
+                misread.append_option(
+                    text.map(|text| text.bytes().map(|byte| character(byte, encoding)).collect::<String>()),
+                );
             }
             Ok(Arc::new(misread.finish()) as ArrayRef)
         },

@@ -117,7 +117,8 @@ fn table(dice: &mut Dice) -> (Vec<Column>, Vec<Stands>) {
                 .collect(),
         })
         .collect();
-    let loads: Vec<Cells> = (0..rows).map(|_| int(dice.below(12) * dice.below(2))).map(|load| (load.clone(), load)).collect();
+    let loads: Vec<Cells> =
+        (0..rows).map(|_| int(dice.below(12) * dice.below(2))).map(|load| (load.clone(), load)).collect();
     columns.push(Column { name: "load".into(), cells: loads });
     let stands = |dice: &mut Dice| dice.pick(&[Stands::InSource, Stands::InTarget, Stands::TwiceInTarget]);
     let stands = (0..rows).map(|_| if dice.one_in(6) { stands(dice) } else { Stands::OnBoth }).collect();

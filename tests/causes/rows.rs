@@ -145,9 +145,8 @@ fn two_columns_are_swapped() {
     let names = ["first", "last", "net", "gross"];
     let mut columns: Vec<Column> = names.map(|name| Column { name: name.into(), cells: Vec::new() }).into();
     for row in 0..1500 {
-        let values: Vec<ScalarValue> = (0..4)
-            .map(|at| if at < 2 { ScalarValue::from(dice.word()) } else { int(dice.below(100_000)) })
-            .collect();
+        let values: Vec<ScalarValue> =
+            (0..4).map(|at| if at < 2 { ScalarValue::from(dice.word()) } else { int(dice.below(100_000)) }).collect();
         let target: Vec<usize> = match row % 10 {
             0 | 1 => vec![1, 0, 3, 2],
             2 => vec![0, 1, 3, 2],
@@ -166,8 +165,12 @@ fn two_columns_are_swapped() {
     let told = causes(&tieout, "swapped");
     check_predicates(&tieout, "swapped", &told);
     check_sums(&told, 1500, &columns, &stands);
-    let said: Vec<(&Value, u64)> =
-        told["causes"].as_array().unwrap().iter().map(|cause| (&cause["columns"], cause["rows"].as_u64().unwrap())).collect();
+    let said: Vec<(&Value, u64)> = told["causes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|cause| (&cause["columns"], cause["rows"].as_u64().unwrap()))
+        .collect();
     assert_eq!(said, [(&json!(["net", "gross"]), 450), (&json!(["first", "last"]), 300)], "{told:#}");
     assert_eq!(told["causes"][0]["sentence"], "450 of 1,050 mismatches: `net` and `gross` are swapped");
 }

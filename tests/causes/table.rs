@@ -99,7 +99,8 @@ pub fn write(tieout: &Tieout, rule: &str, columns: &[Column], stands: &[Stands])
 
 /// A project of these rules, which is run.
 pub fn run(tieout: &Tieout, rules: &[String]) {
-    let dataset = |rule: &String, side: &str| format!("  {rule}_{side}: {{parquet: {{path: {rule}-{side}.parquet}}}}\n");
+    let dataset =
+        |rule: &String, side: &str| format!("  {rule}_{side}: {{parquet: {{path: {rule}-{side}.parquet}}}}\n");
     let datasets: String = rules.iter().flat_map(|rule| ["s", "t"].map(|side| dataset(rule, side))).collect();
     let rule = |rule: &String| format!("  {rule}: {{source: {rule}_s, target: {rule}_t, key: id}}\n");
     let text: String = rules.iter().map(rule).collect();
@@ -131,14 +132,25 @@ pub fn check_predicates(tieout: &Tieout, rule: &str, causes: &Value) {
 /// No cell is in two groups: what is explained and what is not are all mismatches of each column.
 pub fn check_sums(causes: &Value, rows: usize, columns: &[Column], stands: &[Stands]) {
     for Column { name, cells } in columns {
-        let mismatches = (0..rows).filter(|row| stands[*row] == Stands::OnBoth && cells[*row].0 != cells[*row].1).count();
+        let mismatches =
+            (0..rows).filter(|row| stands[*row] == Stands::OnBoth && cells[*row].0 != cells[*row].1).count();
         let in_column = |cause: &&Value| {
             cause["kind"] == "value_mismatch" && cause["columns"].as_array().unwrap().contains(&name.as_str().into())
         };
-        let explained: u64 =
-            causes["causes"].as_array().unwrap().iter().filter(in_column).map(|cause| cause["rows"].as_u64().unwrap()).sum();
+        let explained: u64 = causes["causes"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(in_column)
+            .map(|cause| cause["rows"].as_u64().unwrap())
+            .sum();
         let of_column = |left: &&Value| left["column"] == name.as_str();
-        let left = causes["unexplained"].as_array().unwrap().iter().find(of_column).map_or(0, |left| left["rows"].as_u64().unwrap());
+        let left = causes["unexplained"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(of_column)
+            .map_or(0, |left| left["rows"].as_u64().unwrap());
         assert_eq!(explained + left, mismatches as u64, "{name}: {causes:#}");
     }
 }

@@ -4,7 +4,10 @@ use std::fmt::Write as _;
 
 use serde_json::json;
 
-use crate::causes::table::{causes, check_predicates};
+use datafusion::arrow::datatypes::{DataType, TimeUnit};
+use datafusion::scalar::ScalarValue;
+
+use crate::causes::table::{Column, Stands, causes, check_predicates, check_sums, run, write};
 use crate::support::tieout::Tieout;
 
 /// Lines of an order: `l_discount` of every fifth row is 0.01 higher in target, every tenth row is missing.
@@ -99,7 +102,9 @@ fn what_is_not_there_is_refused() {
 #[test]
 fn what_cannot_be_explained_is_said_to_be_so() {
     let tieout = Tieout::new();
-    let rows = |cell: fn(u32) -> String| (1..=40).fold("id,v\n".to_string(), |text, id| text + &format!("{id},{}\n", cell(id)));
+    let rows = |cell: fn(u32) -> String| {
+        (1..=40).fold("id,v\n".to_string(), |text, id| text + &format!("{id},{}\n", cell(id)))
+    };
     tieout.file("s.csv", &rows(|id| if id < 30 { "?".into() } else { String::new() }));
     tieout.file("t.csv", &rows(|_| "0".into()));
     let columns = "columns: {id: int, v: int}";
@@ -116,12 +121,78 @@ fn what_cannot_be_explained_is_said_to_be_so() {
     assert_eq!((&told["causes"], &told["unexplained"][0]["kind"]), (&json!([]), &json!("rule_violation")), "{told:#}");
 }
 
+/// The greatest and the least of every type, NaN and infinities, and text that no console shows: nothing fails, and what is planted
+/// beside them is found.
+#[test]
+fn no_value_breaks_it() {
+    let tieout = Tieout::new();
+    let plain = |n: i64| ScalarValue::Int64(Some(n * 7919 % 10_007));
+    let types = [
+        DataType::Int8,
+        DataType::Int64,
+        DataType::UInt64,
+        DataType::Float32,
+        DataType::Float64,
+        DataType::Decimal128(38, 0),
+        DataType::Decimal128(38, 10),
+        DataType::Decimal128(38, 37),
+        DataType::Decimal256(76, 4),
+        DataType::Date32,
+        DataType::Time64(TimeUnit::Microsecond),
+        DataType::Duration(TimeUnit::Millisecond),
+        DataType::Timestamp(TimeUnit::Millisecond, None),
+        DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+        DataType::Timestamp(TimeUnit::Nanosecond, None),
+        DataType::Boolean,
+        DataType::Binary,
+        DataType::Utf8,
+    ];
+    let mut columns: Vec<Column> = Vec::new();
+    for data_type in &types {
+        let extremes: Vec<ScalarValue> = [ScalarValue::min(data_type), ScalarValue::max(data_type)]
+            .into_iter()
+            .flatten()
+            .chain(
+                [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1e300]
+                    .map(ScalarValue::from)
+                    .into_iter()
+                    .filter(|_| data_type.is_floating()),
+            )
+            .chain(
+                ["", "\u{1b}[31m", "\0", "NaN", "1e999", "it's"]
+                    .map(ScalarValue::from)
+                    .into_iter()
+                    .filter(|_| *data_type == DataType::Utf8),
+            )
+            .map(|value| value.cast_to(data_type).unwrap())
+            .collect();
+        let value = |n: i64| match extremes.get(n as usize % 11) {
+            Some(extreme) => extreme.clone(),
+            None if *data_type == DataType::Binary => ScalarValue::Binary(Some(n.to_be_bytes().to_vec())),
+            None => plain(n).cast_to(data_type).unwrap_or(ScalarValue::try_from(data_type).unwrap()),
+        };
+        let cells = (0..300).map(|n| (value(n), value(n * 31 + 5))).collect();
+        columns.push(Column { name: format!("{data_type}"), cells });
+    }
+    let planted = (0..300).map(|n| (plain(n), plain(n).add(ScalarValue::from(12_345i64)).unwrap())).collect();
+    columns.push(Column { name: "select \" from '".into(), cells: planted });
+    write(&tieout, "odd", &columns, &[Stands::OnBoth; 300]);
+    run(&tieout, &["odd".into()]);
+    let told = causes(&tieout, "odd");
+    check_predicates(&tieout, "odd", &told);
+    check_sums(&told, 300, &columns, &[Stands::OnBoth; 300]);
+    assert_eq!(told["causes"][0]["columns"], json!(["select \" from '"]), "{told:#}");
+    assert!(!tieout.run(["causes", "odd"]).exits(0).stdout.contains('\u{1b}'));
+}
+
 /// A replica that is a day late: each target is what its source was in the run before.
 #[test]
 fn a_target_may_be_stale() {
     let tieout = Tieout::new();
     let value = |id: u32, day: u32| (id * 7919 + 1).wrapping_mul(day * 104_729 + 3) >> 12;
-    let rows = |cell: &dyn Fn(u32) -> u32| (1..=400).fold("id,v\n".to_string(), |text, id| text + &format!("{id},{}\n", cell(id)));
+    let rows = |cell: &dyn Fn(u32) -> u32| {
+        (1..=400).fold("id,v\n".to_string(), |text, id| text + &format!("{id},{}\n", cell(id)))
+    };
     let columns = "columns: {id: int, v: int}";
     let datasets = format!("s: {{csv: {{path: s.csv, {columns}}}}}\n  t: {{csv: {{path: t.csv, {columns}}}}}");
     tieout.file("tieout.yaml", &format!("datasets:\n  {datasets}\nrules:\n  v: {{source: s, target: t, key: id}}\n"));
