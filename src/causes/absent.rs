@@ -13,7 +13,7 @@ use datafusion::scalar::ScalarValue;
 use minijinja::context;
 
 use crate::causes::candidate::{Candidate, MISMATCH, rank};
-use crate::causes::chance::Bar;
+use crate::causes::chance::{Bar, ODDS};
 use crate::causes::kind::CauseKind;
 use crate::causes::literal::{said, sql_literal};
 use crate::causes::number::modes;
@@ -24,9 +24,6 @@ use crate::error::Result;
 use crate::rule::sql::{literal, render};
 use crate::side::Side;
 use crate::verdict::Kind;
-
-/// A stretch is one of as many as could be: chance gives one as long in one of a million tables.
-const ODDS: f64 = 1e6;
 
 /// Columns whose order is looked at: the key, then times.
 const ORDERED: usize = 8;

@@ -65,7 +65,7 @@ fn of_column(ctx: &SessionContext, shape: &Shape, at: usize, samples: &mut Sampl
     let pair = &shape.pairs[at];
     let cells = samples.cells[at].finish()?;
     let [_, source, target] = cells.as_slice() else { return Ok(Vec::new()) };
-    let trial = Trial::new(ctx, pair, BySide::new(source.clone(), target.clone()))?;
+    let trial = Trial::new(ctx, pair, BySide::new(source.clone(), target.clone()), samples.cells[at].seen)?;
     let mut ideas = null::ideas(pair, &trial)?;
     ideas.extend(of_type(pair, &trial)?);
     let mut candidates = Vec::new();

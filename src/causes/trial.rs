@@ -19,7 +19,7 @@ use crate::side::{BySide, Side};
 use crate::sql::{Mode, encode_rows};
 
 /// Pairs that chance is counted in, about.
-const CROSSED: usize = 16_384;
+const CROSSED: usize = 8192;
 
 /// What takes a relation for chance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +37,8 @@ pub struct Trial<'a> {
     ctx: &'a SessionContext,
     schema: DFSchemaRef,
     pub cells: BySide<ArrayRef>,
+    /// Mismatches that the sample is one of.
+    seen: u64,
     pairs: RecordBatch,
     /// What chance is counted in is made where it is asked for: pairs of other rows, and each side beside itself.
     crossed: OnceCell<RecordBatch>,
@@ -45,7 +47,7 @@ pub struct Trial<'a> {
 }
 
 impl<'a> Trial<'a> {
-    pub fn new(ctx: &'a SessionContext, pair: &Pair, cells: BySide<ArrayRef>) -> Result<Self> {
+    pub fn new(ctx: &'a SessionContext, pair: &Pair, cells: BySide<ArrayRef>, seen: u64) -> Result<Self> {
         let field = |side| Field::new(format!("{side}_{}", pair.name), pair.types.get(side).clone(), true);
         let schema = Arc::new(Schema::new(Side::BOTH.map(field).to_vec()));
         Ok(Self {
@@ -56,6 +58,7 @@ impl<'a> Trial<'a> {
             within: OnceCell::new(),
             same_type: pair.types.source == pair.types.target,
             cells,
+            seen,
         })
     }
 
@@ -90,6 +93,11 @@ impl<'a> Trial<'a> {
         self.pairs.num_rows()
     }
 
+    /// Where not all pairs are counted, there may be one more than were seen.
+    fn unseen(&self) -> f64 {
+        if self.len() * self.len() > CROSSED { 1.0 / CROSSED as f64 } else { 0.0 }
+    }
+
     fn plan(&self, sql: &str) -> Result<Arc<dyn PhysicalExpr>> {
         let context = SimplifyContext::builder().with_schema(self.schema.clone()).with_current_time().build();
         let simplifier = ExprSimplifier::new(context);
@@ -112,7 +120,10 @@ impl<'a> Trial<'a> {
     pub fn bar(&self, sql: &str, bar: Bar, nulls: &[Null]) -> Result<Option<Bar>> {
         let expr = self.plan(sql)?;
         let (hits, of) = (holds(expr.as_ref(), &self.pairs)?, self.len() as u64);
-        if hits == 0 {
+        // What is rare in the table may be rarer yet in its sample: whether it is enough is counted in all rows.
+        let rows = if of == self.seen { bar.rows } else { 1 };
+        let passes = |bar: &Bar| Bar { rows, ..*bar }.is_passed(hits, of);
+        if !passes(&bar) {
             return Ok(None);
         }
         let share = |batch: &RecordBatch| -> Result<f64> {
@@ -123,7 +134,7 @@ impl<'a> Trial<'a> {
             let chance = match null {
                 Null::Within if self.same_type => {
                     let within = self.within()?;
-                    share(&within.source)?.min(share(&within.target)?)
+                    share(&within.source)?.min(share(&within.target)?) + self.unseen()
                 }
                 // What was seen in none of n may yet be as frequent as 3 in n.
                 Null::Reversed if self.same_type => {
@@ -133,14 +144,12 @@ impl<'a> Trial<'a> {
                 Null::Crossed | Null::Within => match self.crossed()? {
                     // Without any other pair, nothing is known of chance.
                     none if none.num_rows() == 0 => 1.0,
-                    crossed => share(crossed)?,
+                    crossed => share(crossed)? + self.unseen(),
                 },
             };
             bar = bar.above(chance);
         }
-        // What is rare in the table may be rarer yet in its sample: whether it is enough is counted in all rows.
-        let might = Bar { rows: bar.rows.min(hits), ..bar };
-        Ok(might.is_passed(hits, of).then_some(bar))
+        Ok(passes(&bar).then_some(bar))
     }
 }
 

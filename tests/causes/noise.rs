@@ -102,9 +102,9 @@ fn shapes() -> Vec<Shape> {
     ]
 }
 
-/// Between 30 and 600 rows; of each column, three of four mismatch. One row in six stands on one side only, or twice.
+/// Between 30 and 400 rows; of each column, three of four mismatch. One row in six stands on one side only, or twice.
 fn table(dice: &mut Dice) -> (Vec<Column>, Vec<Stands>) {
-    let rows = 30 + dice.below(571) as usize;
+    let rows = 30 + dice.below(371) as usize;
     let mut columns: Vec<Column> = shapes()
         .into_iter()
         .map(|(name, draw)| Column {
@@ -145,8 +145,8 @@ fn noise_has_no_cause() {
         mismatches += unexplained;
     }
     assert!(false_groups.is_empty(), "{false_groups}");
-    // 28 columns, 315 rows, three in four, most of which differ.
-    assert!(mismatches > 800_000, "there was next to nothing to explain: {mismatches}");
+    // 28 columns, 215 rows, three in four, most of which differ.
+    assert!(mismatches > 500_000, "there was next to nothing to explain: {mismatches}");
 }
 
 /// What is said of these rules, and how much is left unexplained.

@@ -138,6 +138,7 @@ fn no_value_breaks_it() {
         DataType::Decimal128(38, 37),
         DataType::Decimal256(76, 4),
         DataType::Date32,
+        DataType::Time32(TimeUnit::Millisecond),
         DataType::Time64(TimeUnit::Microsecond),
         DataType::Duration(TimeUnit::Millisecond),
         DataType::Timestamp(TimeUnit::Millisecond, None),
