@@ -139,11 +139,11 @@ impl Samples {
         let is_readable = |row: usize| unreadable.get(row).is_none_or(|cells| cells.is_empty());
         self.unreadable |= !(0..batch.num_rows()).all(is_readable);
         let mut standing: BTreeMap<Standing, Vec<(u32, u64)>> = BTreeMap::new();
-        for row in 0..batch.num_rows() {
+        for (row, hash) in hash.iter().enumerate() {
             let kind = Kind::ALL.into_iter().find(|kind| kind.as_str() == kinds.value(row));
             let side = if sides.value(row) == "target" { Side::Target } else { Side::Source };
             if let Some(kind) = kind {
-                standing.entry((kind, side)).or_default().push((row as u32, hash[row]));
+                standing.entry((kind, side)).or_default().push((row as u32, *hash));
             }
         }
         for (at, rows) in standing {

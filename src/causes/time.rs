@@ -25,6 +25,9 @@ pub struct Time {
     ticks: Ticks,
 }
 
+/// What holds most often, and how often: for cutting, and for rounding.
+type BestOf = (Option<(u64, Idea)>, Option<(u64, Idea)>);
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Ticks {
     Days,
@@ -187,7 +190,7 @@ impl Time {
         let Ticks::ASecond(ticks) = self.ticks else { return Ok(Vec::new()) };
         let numbers = self.numbers();
         let (fewer, whole) = (numbers.get(side), numbers.get(side.other()));
-        let (mut cut, mut rounded): (Option<(u64, Idea)>, Option<(u64, Idea)>) = (None, None);
+        let (mut cut, mut rounded): BestOf = (None, None);
         for (unit, millis) in UNITS {
             let length = i128::from(millis) * i128::from(ticks) / 1000;
             if length < 2 {
