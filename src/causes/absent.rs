@@ -142,8 +142,9 @@ async fn consecutive(
     let mut candidates = Vec::new();
     for batch in ctx.sql(&sql).await?.collect().await? {
         for row in 0..batch.num_rows() {
-            let bound =
-                |column: usize| Ok::<_, crate::Error>(said(&ScalarValue::try_from_array(batch.column(column), row)?));
+            let bound = |column: usize| {
+                Ok::<_, crate::error::Error>(said(&ScalarValue::try_from_array(batch.column(column), row)?))
+            };
             let (from, to) = (bound(0)?, bound(1)?);
             let relation = format!("{key} BETWEEN {from} AND {to}");
             let bar = Bar { rows: least as u64, ..Bar::FITTED };
@@ -188,7 +189,8 @@ async fn stretches(
         for batch in ctx.sql(&sql).await?.collect().await? {
             for row in 0..batch.num_rows() {
                 let value = |column: usize| ScalarValue::try_from_array(batch.column(column), row);
-                let number = |column: usize| Ok::<_, crate::Error>(said(&value(column)?).parse::<f64>().unwrap_or(0.0));
+                let number =
+                    |column: usize| Ok::<_, crate::error::Error>(said(&value(column)?).parse::<f64>().unwrap_or(0.0));
                 let (from, to, length, least) = (value(0)?, value(1)?, number(2)?, least(number(3)?, number(4)?));
                 let long = length >= least && least.is_finite();
                 let (Some(first), Some(last), true) = (sql_literal(&from), sql_literal(&to), long) else { continue };

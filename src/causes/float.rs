@@ -40,7 +40,7 @@ pub fn float(pair: &Pair) -> Option<Float> {
 
 impl Float {
     fn values(&self, trial: &Trial) -> Result<Vec<(f64, f64)>> {
-        let column = |side| Ok::<_, crate::Error>(cast(&trial.values(self.sql.get(side))?, &DataType::Float64)?);
+        let column = |side| Ok::<_, crate::error::Error>(cast(&trial.values(self.sql.get(side))?, &DataType::Float64)?);
         let (source, target) = (column(Side::Source)?, column(Side::Target)?);
         let both = source.as_primitive::<Float64Type>().iter().zip(target.as_primitive::<Float64Type>());
         let both = both.filter_map(|(source, target)| source.zip(target));

@@ -85,7 +85,7 @@ impl Exact {
     /// Both numbers of each pair that has two, in units of the last digit.
     fn values(&self, trial: &Trial) -> Result<Vec<(i128, i128)>> {
         let common = DataType::Decimal128(38, self.scale as i8);
-        let column = |side| Ok::<_, crate::Error>(cast(&trial.values(self.sql.get(side))?, &common)?);
+        let column = |side| Ok::<_, crate::error::Error>(cast(&trial.values(self.sql.get(side))?, &common)?);
         let (source, target) = (column(Side::Source)?, column(Side::Target)?);
         let both = source.as_primitive::<Decimal128Type>().iter().zip(target.as_primitive::<Decimal128Type>());
         Ok(both.filter_map(|(source, target)| source.zip(target)).filter(|(source, target)| source != target).collect())

@@ -6,7 +6,7 @@ use super::pages;
 use crate::support::root;
 use crate::support::tieout::Tieout;
 
-const COMMANDS: [&str; 14] = [
+const COMMANDS: [&str; 15] = [
     "diff",
     "run",
     "check",
@@ -15,6 +15,7 @@ const COMMANDS: [&str; 14] = [
     "status",
     "history",
     "compare",
+    "causes",
     "init",
     "schema",
     "completions",
