@@ -85,6 +85,7 @@ pub async fn causes(past: &Past, question: Question<'_>) -> Result<Causes> {
                 })?
             }
         };
+    past.check_kept(&run.rule, std::iter::once(run)).await?;
     let earlier = &runs[..runs.iter().position(|one| one.run_id == run.run_id).unwrap_or(0)];
     let (mut causes, unexplained) = match past.table(&run.rule, &[&run.run_id], Width::Full).await? {
         Some(table) if run.divergences() > 0 => find::find(past, table, run, earlier).await?,

@@ -60,7 +60,7 @@ impl Past {
     }
 
     /// An error where a run found something, and its table is no longer kept.
-    async fn check_kept(&self, rule: &str, runs: impl Iterator<Item = &Recorded>) -> Result<()> {
+    pub async fn check_kept(&self, rule: &str, runs: impl Iterator<Item = &Recorded>) -> Result<()> {
         let runs: Vec<&Recorded> = runs.filter(|run| run.divergences() > 0).collect();
         match self.results.first_gone(rule, &runs).await? {
             None => Ok(()),

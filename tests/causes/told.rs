@@ -212,4 +212,8 @@ fn a_target_may_be_stale() {
     // Nothing came before the first run.
     let first = tieout.run(["causes", "v", "--run", runs.lines().nth(1).unwrap(), "--format", "json"]).exits(0).json();
     assert_eq!(first["causes"], json!([]), "{first:#}");
+    // What was removed is not told to have no cause.
+    tieout.run(["expire", "--keep", "0d", "-q"]).exits(0);
+    let gone = tieout.run(["causes", "v", "--run", runs.lines().nth(1).unwrap()]).exits(2).stderr;
+    assert!(gone.contains("the divergences of `v` in the run"), "{gone}");
 }
