@@ -7,9 +7,9 @@ use futures::{StreamExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 
-use crate::divergence::output::Table;
 use crate::divergence::reader::{AT_ONCE, Results, unreadable_runs};
 use crate::divergence::recorded::Recorded;
+use crate::divergence::stored::Table;
 use crate::error::{Error, ErrorKind, Result};
 
 /// The tables of one rule that go.

@@ -11,6 +11,7 @@ mod earlier;
 mod expire;
 mod identity;
 mod lives;
+mod marker;
 mod open;
 mod output;
 mod reader;
@@ -18,6 +19,7 @@ mod recorded;
 mod records;
 mod schema;
 mod sort;
+mod stored;
 mod table;
 mod unfinished;
 mod write;
@@ -29,12 +31,14 @@ pub use assemble::{Assembler, assemble_query, assemble_schema_differences};
 pub use earlier::{Earlier, begun_at, marks};
 pub use expire::Expiring;
 pub use lives::{Lives, value_columns};
+pub use marker::{MARKER, check_marker};
 pub use open::{Stood, stand};
-pub use output::{LEDGER, MARKER, Output, RuleOutput, StoredFile, Table, below, check_marker};
+pub use output::{LEDGER, Output};
 pub use reader::{Results, Sightings, Width, first_rows, register_results};
 pub use recorded::{Recorded, Standing};
 pub use records::{RunRecord, run_record_schema};
 pub use schema::{DivergenceSchema, stored_type};
+pub use stored::{RuleOutput, StoredFile, Table, below, sha256};
 pub use unfinished::{
     FOLDER as UNFINISHED, Staged, acknowledged as staged_ack, claim_unfinished, publish, put_in_place, read_unfinished,
     remove_rest, staged, take_back,

@@ -10,69 +10,19 @@ use futures::TryStreamExt;
 use futures::future::join_all;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
-use serde::{Deserialize, Serialize};
 
 use crate::dataset::store::{Located, locate};
-use crate::divergence::acks::{Acks, FOLDER as ACKS, Sighted};
+use crate::divergence::acks::{Acks, Sighted};
+use crate::divergence::marker::{MARKER, check_marker};
 use crate::divergence::reader::file_table;
 use crate::divergence::records::{RunRecord, to_parquet};
+use crate::divergence::stored::{RuleOutput, StoredFile, Table, Tables, below, sha256};
 use crate::divergence::unfinished::{self, Kept, KeptRules};
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::Progress;
 
-/// Says that a folder holds results, and in which form.
-pub const MARKER: &str = "_tieout.json";
-
 /// The folder of what happened in the output; other rooms write there.
 pub const LEDGER: &str = "ledger";
-
-/// Of the form of all that is in the folder.
-const VERSION: u64 = 1;
-
-/// A file that a run has written.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StoredFile {
-    /// Below the output.
-    pub path: String,
-    /// In hexadecimal digits.
-    pub sha256: String,
-    pub bytes: u64,
-    pub rows: u64,
-}
-
-/// What a run writes of a rule.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Table {
-    Divergences,
-    /// What is open after the run, and since when.
-    Open,
-    /// Acknowledgements that have ended.
-    Acks,
-}
-
-impl Table {
-    const ALL: [Table; 3] = [Table::Divergences, Table::Open, Table::Acks];
-
-    pub fn folder(self) -> &'static str {
-        match self {
-            Table::Divergences => "divergences",
-            Table::Open => "open",
-            Table::Acks => ACKS,
-        }
-    }
-
-    /// In words.
-    fn what(self) -> &'static str {
-        match self {
-            Table::Divergences => "divergence table",
-            Table::Open => "table of what is open",
-            Table::Acks => "file of acknowledgements",
-        }
-    }
-}
-
-/// The tables that a run has written, by rule.
-pub(super) type Tables = Arc<Mutex<BTreeMap<(Table, String), StoredFile>>>;
 
 /// The output of one run. Dropped before `hold`, it removes what the run has written, but for what another process can go
 /// on with.
@@ -101,17 +51,6 @@ pub struct Record {
     waiting: Path,
     /// As it will be.
     pub file: StoredFile,
-}
-
-/// Where one rule's divergence table goes.
-pub struct RuleOutput {
-    store: Arc<dyn ObjectStore>,
-    part: Path,
-    /// The same below the output.
-    path: String,
-    display: String,
-    table: (Table, String),
-    tables: Tables,
 }
 
 impl Output {
@@ -170,7 +109,7 @@ impl Output {
 
     fn writes(&self, table: Table, rule: &str) -> RuleOutput {
         let table = self.part_of(table, rule, self.attempt);
-        self.written.lock().unwrap_or_else(PoisonError::into_inner).push((rule.to_string(), table.part.clone()));
+        self.written.lock().unwrap_or_else(PoisonError::into_inner).push((rule.to_string(), table.part()));
         table
     }
 
@@ -213,7 +152,7 @@ impl Output {
     /// Where the rule's divergences are, as this run will have it.
     pub fn divergences(&self, rule: &str) -> Path {
         let attempt = self.taken.lock().unwrap_or_else(PoisonError::into_inner).get(rule).copied();
-        self.part_of(Table::Divergences, rule, attempt.unwrap_or(self.attempt)).part
+        self.part_of(Table::Divergences, rule, attempt.unwrap_or(self.attempt)).part()
     }
 
     /// The rule's table was written by the process that the run was begun by.
@@ -232,7 +171,7 @@ impl Output {
             for table in Table::ALL {
                 let part = match table {
                     Table::Divergences => Some(self.divergences(rule)),
-                    other => self.table(other, rule).map(|_| self.part_of(other, rule, self.attempt).part),
+                    other => self.table(other, rule).map(|_| self.part_of(other, rule, self.attempt).part()),
                 };
                 let folder = self.path(&[table.folder(), &format!("rule={rule}"), &format!("run={}", self.run_id)]);
                 let listed: Vec<_> = self.located.store.list(Some(&folder)).try_collect().await?;
@@ -247,7 +186,7 @@ impl Output {
 
     /// Removes what was written of a rule, as far as that is possible.
     pub async fn forget(&self, rule: &str) {
-        let part = self.rule(rule).part;
+        let part = self.rule(rule).part();
         let name = (Table::Divergences, rule.to_string());
         self.tables.lock().unwrap_or_else(PoisonError::into_inner).remove(&name);
         if let Err(error) = self.located.store.delete(&part).await {
@@ -478,88 +417,5 @@ impl Drop for Output {
             return;
         }
         self.remove_local();
-    }
-}
-
-impl RuleOutput {
-    /// Writes to `part` what is to be known as `known`.
-    pub(super) fn new(located: &Located, part: &Path, known: &Path, table: (Table, String), tables: &Tables) -> Self {
-        let path = known.prefix_match(&located.prefix).map_or(known.to_string(), joined);
-        let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
-        let display = format!("{}/{folder}/", located.display.trim_end_matches('/'));
-        let (store, part) = (located.store.clone(), part.clone());
-        Self { store, part, path, display, table, tables: tables.clone() }
-    }
-
-    /// Where an acknowledgement is written to, until the ledger tells of it.
-    pub fn acknowledging(located: &Located, rule: &str, id: &str, waiting: &Path) -> Self {
-        let folder = located.prefix.clone().join(ACKS).join(format!("rule={rule}"));
-        let known = folder.join(format!("{id}.parquet"));
-        Self::new(located, waiting, &known, (Table::Acks, rule.to_string()), &Tables::default())
-    }
-
-    /// What was written; none before it is.
-    pub fn stored(&self) -> Option<StoredFile> {
-        self.tables.lock().unwrap_or_else(PoisonError::into_inner).get(&self.table).cloned()
-    }
-
-    pub fn what(&self) -> &'static str {
-        self.table.0.what()
-    }
-
-    pub fn store(&self) -> Arc<dyn ObjectStore> {
-        self.store.clone()
-    }
-
-    pub fn part(&self) -> Path {
-        self.part.clone()
-    }
-
-    /// The table is written, and can be named.
-    pub fn wrote(&self, sha256: String, bytes: u64, rows: u64) {
-        let table = StoredFile { path: self.path.clone(), sha256, bytes, rows };
-        self.tables.lock().unwrap_or_else(PoisonError::into_inner).insert(self.table.clone(), table);
-    }
-
-    /// The table's folder, for people.
-    pub fn display(&self) -> &str {
-        &self.display
-    }
-}
-
-/// An object by its path below the output; none: no object can have that path.
-pub fn below(located: &Located, path: &str) -> Option<Path> {
-    let prefix = located.prefix.as_ref();
-    let whole = if prefix.is_empty() { path.to_string() } else { format!("{prefix}/{path}") };
-    Path::parse(whole).ok()
-}
-
-fn joined<'a>(parts: impl Iterator<Item = object_store::path::PathPart<'a>>) -> String {
-    parts.map(|part| part.as_ref().to_string()).collect::<Vec<_>>().join("/")
-}
-
-fn sha256(bytes: &[u8]) -> String {
-    hex::encode(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes))
-}
-
-/// Whether the folder's marker is one of ours, in a version that is known.
-pub fn check_marker(bytes: &[u8], display: &str) -> Result<()> {
-    let marker: serde_json::Value = serde_json::from_slice(bytes).unwrap_or_default();
-    let version = marker["version"].as_u64();
-    match (marker["store"].as_str(), version) {
-        (Some("tieout"), Some(VERSION)) => Ok(()),
-        (Some("tieout"), Some(newer)) if newer > VERSION => {
-            let message =
-                format!("the output {display} is of version {newer}, which this version of tieout does not know");
-            Err(Error::new(ErrorKind::Output, message)
-                .hint("use the version that wrote it, or a newer one; or another output"))
-        }
-        _ => {
-            let message = format!("{MARKER} of the output {display} is not what tieout writes");
-            let hint = format!(
-                "choose another output; or, if the folder is one of tieout's, remove {MARKER}: the next run writes it anew"
-            );
-            Err(Error::new(ErrorKind::Output, message).hint(hint))
-        }
     }
 }

@@ -24,11 +24,12 @@ use object_store::{ObjectStore, ObjectStoreExt};
 use crate::dataset::store::{Located, locate};
 use crate::divergence::acks::{Acks, Asker};
 use crate::divergence::lives::Lives;
+use crate::divergence::marker::{MARKER, check_marker};
 use crate::divergence::open::open_schema;
-use crate::divergence::output::{MARKER, RuleOutput, Table, check_marker};
 use crate::divergence::recorded::{Recorded, recorded};
 use crate::divergence::records::{RunRecord, from_batch, run_record_schema};
 use crate::divergence::schema::head;
+use crate::divergence::stored::{RuleOutput, Table};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Objects that are asked for at once.

@@ -20,7 +20,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use crate::divergence::output::RuleOutput;
+use crate::divergence::stored::RuleOutput;
 use crate::error::{Error, ErrorKind, Result};
 
 /// Rows of a row group, at most.

@@ -10,7 +10,7 @@ use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload}
 
 use crate::dataset::store::{Located, locate};
 use crate::divergence::acks::FOLDER as ACKS;
-use crate::divergence::output::below;
+use crate::divergence::stored::below;
 use crate::error::{Error, ErrorKind, Result};
 
 pub const FOLDER: &str = "unfinished";

@@ -14,8 +14,8 @@ use datafusion::prelude::SessionContext;
 use futures::TryStreamExt;
 use tokio::sync::mpsc;
 
-use crate::divergence::output::RuleOutput;
 use crate::divergence::sort::sorted;
+use crate::divergence::stored::RuleOutput;
 use crate::divergence::table::TableWriter;
 use crate::error::{Error, ErrorKind, Result};
 

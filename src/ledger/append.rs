@@ -6,9 +6,9 @@ use bytes::Bytes;
 use futures::TryStreamExt;
 use object_store::{ObjectStore, PutMode, PutOptions, PutPayload};
 
+use crate::divergence::sha256;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::entry::{Entry, Event, refuse_newer};
-use crate::ledger::files::sha256;
 use crate::ledger::{DIGITS, Head, Ledger};
 
 /// What a store refuses is tried so often, longer and longer apart.

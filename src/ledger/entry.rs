@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::dataset::Input;
 pub use crate::divergence::StoredFile;
+use crate::divergence::sha256;
 use crate::error::{Error, ErrorKind, Result};
-use crate::ledger::files::sha256;
 use crate::ledger::{Head, name};
 use crate::verdict::RowCounts;
 

@@ -1,13 +1,9 @@
-//! SHA-256 of what is stored, as hexadecimal digits; large objects are read piece by piece.
+//! SHA-256 of large objects, read piece by piece.
 
-use aws_lc_rs::digest::{Context, SHA256, digest};
+use aws_lc_rs::digest::{Context, SHA256};
 use futures::TryStreamExt;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
-
-pub fn sha256(bytes: &[u8]) -> String {
-    hex::encode(digest(&SHA256, bytes))
-}
 
 /// Hash and size of an object.
 pub async fn hash_of(store: &dyn ObjectStore, path: &Path) -> object_store::Result<(String, u64)> {

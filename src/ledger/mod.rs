@@ -24,9 +24,9 @@ use crate::dataset::store::{Located, locate};
 use crate::divergence::{LEDGER as FOLDER, below};
 use crate::error::{Error, ErrorKind, Result};
 
+pub use crate::divergence::sha256;
 pub use append::Appended;
 pub use entry::{Acknowledged, Entry, Event, RuleDone, RuleExpired, RuleNamed, StoredFile, actor};
-pub use files::sha256;
 pub use mention::Mention;
 pub use pending::complete;
 pub use seal::{PublicKey, Sealed, new_keys, read_private, read_public, seal};

@@ -8,9 +8,9 @@ use object_store::ObjectStoreExt;
 use serde::Serialize;
 
 use crate::divergence::LEDGER as FOLDER;
+use crate::divergence::sha256;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::entry::{Before, Entry, Event, RuleDone, RuleExpired, StoredFile, path, refuse_newer};
-use crate::ledger::files::sha256;
 use crate::ledger::seal::{PublicKey, holds};
 use crate::ledger::{Head, Ledger, complete, number};
 

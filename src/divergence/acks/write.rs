@@ -9,7 +9,7 @@ use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::prelude::SessionContext;
 
 use crate::divergence::acks::ack_schema;
-use crate::divergence::output::{RuleOutput, StoredFile};
+use crate::divergence::stored::{RuleOutput, StoredFile};
 use crate::divergence::table::TableWriter;
 use crate::divergence::write::pool_bytes;
 use crate::error::{Error, ErrorKind, Result};
