@@ -705,3 +705,41 @@ fn a_million_in_little_memory() {
     assert_eq!(run(&tieout, &["--memory", memory], 1)["acknowledged"], rows / 2);
     assert_eq!(became(&tieout, 0), [rows as u64 / 2, 0, 0, rows as u64 / 2, 0]);
 }
+
+/// Columns of other types cannot be compared for another reason.
+#[test]
+fn a_column_of_another_type_that_cannot_be_compared() {
+    let tieout = Tieout::new();
+    let project = |target: &str, cells: [&str; 2]| {
+        tieout.file("s.csv", "id,x\n1,1\n2,2\n");
+        tieout.file("t.csv", &format!("id,x\n1,{}\n2,{}\n", cells[0], cells[1]));
+        let dataset =
+            |name: &str, kind: &str| format!("{name}: {{csv: {{path: {name}.csv, columns: {{id: int, x: {kind}}}}}}}");
+        let (s, t) = (dataset("s", "int"), dataset("t", target));
+        tieout
+            .file("tieout.yaml", &format!("datasets:\n  {s}\n  {t}\nrules:\n  r: {{source: s, target: t, key: id}}\n"));
+    };
+    project("date", ["2026-01-01", "2026-01-02"]);
+    tieout.run(["run", "-q"]).exits(1);
+    tieout.run(["ack", "--rule", "r", "--where", "true", "--note", "known"]).exits(0);
+    tieout.run(["run", "-q"]).exits(0);
+    project("boolean", ["true", "false"]);
+    let text = tieout.run(["run"]).exits(1).stdout;
+    assert!(text.contains("acknowledgements that ended: 1 of changed values"), "{text}");
+}
+
+/// `diff` of other files is about something else, though its rule has the same name.
+#[test]
+fn other_datasets_under_one_name() {
+    let tieout = Tieout::new();
+    for (name, text) in
+        [("a", "id,v\n1,1\n2,2\n"), ("b", "id,v\n1,1\n"), ("c", "id,v\n7,9\n2,2\n"), ("d", "id,v\n7,9\n")]
+    {
+        tieout.file(&format!("{name}.csv"), text);
+    }
+    let diff = |source: &str, target: &str| tieout.run(["diff", source, target, "--key", "id", "--out", "out", "-q"]);
+    diff("a.csv", "b.csv").exits(1);
+    tieout.run(["ack", "--rule", "diff", "--where", "true", "--note", "known", "--out", "out"]).exits(0);
+    diff("a.csv", "b.csv").exits(0);
+    diff("c.csv", "d.csv").exits(1);
+}

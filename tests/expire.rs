@@ -120,6 +120,7 @@ fn nothing_goes_that_should_stay() {
     let told = tieout.run(["expire", "--keep", "0s", "--dry-run"]).exits(0).stdout;
     assert!(told.starts_with("odd-name: tables of 1 run, 1 file (") && told.ends_with(" would go\n"), "{told}");
     assert_eq!((tables(&tieout, "divergences", "r"), tables(&tieout, "open", "odd-name")), all);
+    let old = fs::read(tieout.path(&format!("out/divergences/rule=r/run={first}/part-0.parquet"))).unwrap();
     let told = expire(&tieout, &[]);
     assert_eq!((&told["rules"][1]["rule"], &told["rules"][1]["until"]), (&"r".into(), &second.as_str().into()));
     assert_eq!(told["entry"], 6);
@@ -130,10 +131,12 @@ fn nothing_goes_that_should_stay() {
     assert!(refused.contains("are expired") && refused.contains("tieout history"), "{refused}");
     // What expired must not come back unseen, nor may what is kept go.
     let kept = tieout.path(&format!("out/divergences/rule=r/run={second}/part-0.parquet"));
-    let bytes = fs::read(&kept).unwrap();
     let gone = tieout.path(&format!("out/divergences/rule=r/run={first}/part-0.parquet"));
     fs::create_dir_all(gone.parent().unwrap()).unwrap();
-    fs::write(&gone, &bytes).unwrap();
+    fs::copy(&kept, &gone).unwrap();
+    let found = tieout.run(["ledger", "verify"]).exits(1).stdout;
+    assert!(found.contains("is expired, and what is there now is something else"), "{found}");
+    fs::write(&gone, &old).unwrap();
     assert!(verifies(&tieout).contains("note: 1 files are expired and still there: `tieout expire` removes them"));
     expire(&tieout, &[]);
     assert!(!gone.exists());
@@ -169,4 +172,18 @@ fn what_cannot_be_expired() {
     }
     assert_eq!(expire(&tieout, &[])["rules"], serde_json::json!([]));
     assert_eq!(tables(&tieout, "divergences", "r").len(), 2);
+}
+
+/// Where nobody kept what was open before the tables that are left, an age is not guessed.
+#[test]
+fn what_is_not_known_is_not_believed() {
+    let tieout = project();
+    let yaml = fs::read_to_string(tieout.path("tieout.yaml")).unwrap();
+    tieout.file("tieout.yaml", &yaml.replace("key: id}", "key: id, allow: {age: 1h}}"));
+    let runs: Vec<String> = (0..3).map(|_| run(&tieout, &BTreeSet::from([1]), &[])).collect();
+    expire(&tieout, &[]);
+    fs::remove_dir_all(tieout.path(&format!("out/open/rule=r/run={}", runs[1]))).unwrap();
+    fs::remove_dir_all(tieout.path(&format!("out/open/rule=r/run={}", runs[2]))).unwrap();
+    let rule = tieout.run(["run", "--format", "json"]).exits(1).rule("r");
+    assert!(rule["notes"].to_string().contains("cannot be told: a table of an earlier run is gone"), "{rule}");
 }

@@ -145,6 +145,9 @@ fn other_files_and_other_rules() {
     assert_eq!(agrees(&tieout, &[]).0["value_mismatch"], 2);
     fs::write(tieout.path("s/2.csv"), text).unwrap();
     fs::File::options().write(true).open(tieout.path("s/2.csv")).unwrap().set_modified(time).unwrap();
+    // What it holds is as before, and so is its time: that it was written in between, its inode tells.
+    assert_eq!(why(&tieout, &[]), NOT_USED);
+    agrees(&tieout, &[]);
     assert_eq!(why(&tieout, &[]), NONE_NEW);
     fs::rename(tieout.path("t/3.csv"), tieout.path("t/_3.csv")).unwrap();
     assert_eq!(why(&tieout, &[]), NOT_USED);

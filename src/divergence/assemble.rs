@@ -196,6 +196,7 @@ pub fn assemble_schema_differences(
     if rows.is_empty() {
         return Ok(None);
     }
+    let types = unreadable_types(differences)?;
     let columns = table.fields().iter().map(|field| -> ArrayRef {
         let texts = |f: &dyn Fn(&(&str, &str)) -> String| Arc::new(StringArray::from_iter_values(rows.iter().map(f)));
         match field.name().as_str() {
@@ -211,10 +212,32 @@ pub fn assemble_schema_differences(
                 }
                 Arc::new(list.finish())
             }
+            _ if field.data_type() == &DataType::List(unreadable_item()) => types.clone(),
             _ => new_null_array(field.data_type(), rows.len()),
         }
     });
     Ok(Some(RecordBatch::try_new(table.clone(), columns.collect())?))
+}
+
+/// What cannot be read as one type: the types of both sides, where they cannot be compared.
+fn unreadable_types(differences: &SchemaDifferences) -> Result<ArrayRef> {
+    let mut list = ListBuilder::new(StructBuilder::from_fields(unreadable_fields(), 0)).with_field(unreadable_item());
+    for _ in differences.only_in_source.iter().chain(&differences.only_in_target) {
+        list.append_null();
+    }
+    for differs in &differences.type_differs {
+        for side in Side::BOTH {
+            for (at, text) in [side.as_str(), &differs.column, differs.types.get(side)].into_iter().enumerate() {
+                let field = list.values().field_builder::<StringBuilder>(at);
+                field
+                    .ok_or_else(|| Error::new(ErrorKind::Internal, "types that differ are told as text"))?
+                    .append_value(text);
+            }
+            list.values().append(true);
+        }
+        list.append(true);
+    }
+    Ok(Arc::new(list.finish()))
 }
 
 /// The rows of a `sql` rule as divergences. `ordinals`: numbers rows whose key is not theirs alone.

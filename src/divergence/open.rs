@@ -106,16 +106,21 @@ async fn before(
     let nothing = || Arc::new(EmptyTable::new(open_schema())) as Arc<dyn TableProvider>;
     // Nothing before a whole run that found nothing is open.
     let fresh = back.runs.iter().rposition(|run| run.is_whole() && run.divergences() == 0);
+    let last = back.runs.last().or(back.base.as_ref()).map(|run| run.run_id.clone()).unwrap_or_default();
+    let all = async || {
+        let all = from_all_tables(ctx, located, rule, &last).await?;
+        Ok(all.map(|(table, rows)| (table.unwrap_or_else(nothing), Vec::new(), rows)))
+    };
     if fresh.is_none() && back.is_long() {
-        let (table, rows) = from_all_tables(ctx, located, rule, &back.runs).await?;
-        return Ok(Some((table.unwrap_or_else(nothing), Vec::new(), rows)));
+        return all().await;
     }
     let mut steps = Vec::new();
     for run in back.runs.iter().skip(fresh.map_or(0, |at| at + 1)) {
         let table = match run.divergences() {
             0 => None,
             _ => match part_of(located, Table::Divergences, rule, &run.run_id).await? {
-                None => return Ok(None),
+                // It is expired: what was open after the last such run is kept.
+                None => return all().await,
                 table => table,
             },
         };
@@ -124,7 +129,7 @@ async fn before(
     let open = |run: &Recorded| run.standing.as_ref().map_or(0, |standing| standing.open);
     let base = back.base.filter(|base| fresh.is_none() && open(base) > 0);
     let Some(base) = base else { return Ok(Some((nothing(), steps, 0))) };
-    let Some(path) = part_of(located, Table::Open, rule, &base.run_id).await? else { return Ok(None) };
+    let Some(path) = part_of(located, Table::Open, rule, &base.run_id).await? else { return all().await };
     Ok(Some((table_at(ctx, located, path, open_schema())?, steps, open(&base))))
 }
 
@@ -133,16 +138,21 @@ async fn from_all_tables(
     ctx: &SessionContext,
     located: &Located,
     rule: &str,
-    known: &[Recorded],
-) -> Result<(Option<Arc<dyn TableProvider>>, u64)> {
+    last: &str,
+) -> Result<Option<(Option<Arc<dyn TableProvider>>, u64)>> {
     let results = Results::read_at(located.clone()).await?;
-    let last = known.last().map(|run| run.run_id.as_str()).unwrap_or_default();
     let recorded = results.recorded()?;
     let runs: Vec<&Recorded> = recorded.iter().filter(|run| run.rule == rule && run.run_id.as_str() <= last).collect();
-    let Some(tables) = results.sightings(ctx, rule, &runs, Width::Identity).await? else { return Ok((None, 0)) };
+    let Some(tables) = results.sightings(ctx, rule, &runs, Width::Identity).await? else {
+        // Nothing is there: nothing was found, or all of it is gone.
+        return Ok(runs.iter().all(|run| run.divergences() == 0).then_some((None, 0)));
+    };
+    if !tables.expired.is_empty() && tables.base.is_none() {
+        return Ok(None);
+    }
     let rows = runs.iter().map(|run| run.divergences()).max().unwrap_or(0);
     let lives = Lives::of(rule, Default::default(), results.runs_until(last)?, tables).await?;
-    Ok((Some(open_of(ctx, &lives).await?.into_view()), rows))
+    Ok(Some((Some(open_of(ctx, &lives).await?.into_view()), rows)))
 }
 
 /// What no whole run resolved.

@@ -136,12 +136,18 @@ impl Output {
     }
 
     /// The rule's table as it was written; none of a rule that could not be compared. `key`: names of its key columns.
-    pub async fn found(&self, ctx: &SessionContext, rule: &str, key: &[String]) -> Result<Option<Sighted>> {
+    pub async fn found(
+        &self,
+        ctx: &SessionContext,
+        rule: &str,
+        key: &[String],
+        datasets: [Option<String>; 2],
+    ) -> Result<Option<Sighted>> {
         let Some(file) = self.table(Table::Divergences, rule) else { return Ok(None) };
         let failed = || Error::new(ErrorKind::Internal, format!("{} is no path of the output", file.path));
         let path = below(&self.located, &file.path).ok_or_else(failed)?;
         let table = file_table(ctx, &self.located, &path).await?;
-        Ok(Some(Sighted { table, keys: key.iter().cloned().collect() }))
+        Ok(Some(Sighted { table, keys: key.iter().cloned().collect(), datasets }))
     }
 
     /// A table of the rule, once it is written.

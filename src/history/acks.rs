@@ -34,7 +34,11 @@ impl Past {
     /// The divergences that one run found of a rule.
     async fn sighted(&self, run: &Recorded) -> Result<Option<Sighted>> {
         let table = self.table(&run.rule, &[&run.run_id], Width::Full).await?;
-        Ok(table.map(|table| Sighted { table, keys: run.key.iter().cloned().collect() }))
+        Ok(table.map(|table| Sighted {
+            table,
+            keys: run.key.iter().cloned().collect(),
+            datasets: run.datasets.clone(),
+        }))
     }
 
     /// Every divergence that the rule ever had, with all columns: what `history.<rule>` is in SQL.

@@ -57,8 +57,8 @@ struct Told {
     before: Vec<Before>,
     /// Files of runs that are finished, each with the entry that names it.
     files: BTreeMap<String, (StoredFile, u64)>,
-    /// Files that were named, and are removed since.
-    expired: BTreeSet<String>,
+    /// Files that were named, and are removed since; none: only their names are known.
+    expired: BTreeMap<String, Option<StoredFile>>,
 }
 
 #[derive(Debug, Default)]
@@ -255,14 +255,14 @@ impl Walk<'_> {
         };
         let gone: Vec<String> = self.told.files.keys().filter(|path| is_expired(path)).cloned().collect();
         for path in gone {
-            self.told.files.remove(&path);
-            self.told.expired.insert(path);
+            let file = self.told.files.remove(&path).map(|(file, _)| file);
+            self.told.expired.insert(path, file);
         }
         // From before the ledger.
         let (gone, stays) = std::mem::take(&mut self.told.before).into_iter().partition(|file| is_expired(&file.path));
         let gone: Vec<Before> = gone;
         self.told.before = stays;
-        self.told.expired.extend(gone.into_iter().map(|file| file.path));
+        self.told.expired.extend(gone.into_iter().map(|file| (file.path, None)));
     }
 
     fn sealed(&mut self, name: &str, sealed: u64, hash: &str, public_key: &str, signature: &str) {

@@ -16,6 +16,7 @@ use crate::run::match_rule::{conclude, is_too_young, outcome_of_part};
 use crate::run::of_rule;
 use crate::run::recheck::recheck_of;
 use crate::run::report::{Acknowledged, AllowUsed, RuleReport};
+use crate::run::standing::TOO_OLD;
 use crate::verdict::{Kind, Outcome, RowCounts};
 
 /// Concludes every rule by what was acknowledged of it by now.
@@ -48,7 +49,9 @@ impl Execution<'_> {
         let ctx = &self.engine.ctx;
         let name = &one.rule.name;
         let Some(given) = acks.table(ctx, name)? else { return Ok(()) };
-        let Some(found) = output.found(ctx, name, &one.report.key).await? else { return Ok(()) };
+        let names = one.report.datasets.as_ref();
+        let datasets = [names.map(|names| names.source.clone()), names.map(|names| names.target.clone())];
+        let Some(found) = output.found(ctx, name, &one.report.key, datasets).await? else { return Ok(()) };
         let report = &one.report;
         let whole = report.coverage.is_none()
             && report.outcome != Outcome::Inconclusive
@@ -114,6 +117,9 @@ impl Compared<'_> {
             let allow = decide(rule, &report.rows, &report.schema, acknowledged).1;
             report.allow = allow.map(|allow| AllowUsed { used_age, ..allow });
             self.report.outcome = outcome(self, left, schema, acknowledged);
+            if self.report.outcome == Outcome::Reconciled {
+                self.report.notes.retain(|note| !note.ends_with(TOO_OLD));
+            }
             self.report.acknowledged = acknowledged;
         }
         self.report.notes.extend(ended);

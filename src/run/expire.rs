@@ -4,8 +4,8 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use crate::divergence::{Expiring, Results, UNFINISHED};
-use crate::error::Result;
-use crate::ledger::{Event, Ledger, RuleExpired};
+use crate::error::{Error, ErrorKind, Result};
+use crate::ledger::{Entry, Event, Ledger, RuleExpired};
 
 /// What went, or would go. Its JSON is a contract (docs/reference, page "Expire").
 #[derive(Debug, Serialize)]
@@ -20,6 +20,8 @@ pub struct Expired {
 
 /// Removes the divergence tables of runs that started before `before`, as far as nothing that is open stands in them.
 pub async fn expire(output: &str, before: DateTime<Utc>, dry_run: bool) -> Result<Expired> {
+    let ledger = Ledger::at(output).await?;
+    let known = ledger.head().await?;
     let results = Results::read(output).await?;
     let expiring = results.expiring(before).await?;
     let rules: Vec<RuleExpired> = expiring.iter().map(told).collect();
@@ -27,10 +29,21 @@ pub async fn expire(output: &str, before: DateTime<Utc>, dry_run: bool) -> Resul
     if dry_run || expiring.is_empty() {
         return Ok(expired);
     }
-    let ledger = Ledger::at(output).await?;
-    let mut head = ledger.begin(&format!("{UNFINISHED}/{}", uuid::Uuid::now_v7())).await?;
+    let mut head = match known.number {
+        0 => ledger.begin(&format!("{UNFINISHED}/{}", uuid::Uuid::now_v7())).await?,
+        _ => known,
+    };
     let event = Event::Expired { before, rules: expired.rules.clone() };
-    ledger.append(&mut head, event, |_| Ok(())).await.map_err(|failed| failed.error)?;
+    // A run that ended meanwhile is not among those that were looked at.
+    let quiet = |entry: &Entry| match &entry.event {
+        Event::RunFinished { run_id, .. } => {
+            let error =
+                Error::new(ErrorKind::Changed, format!("the run {run_id} has ended meanwhile: nothing is removed"));
+            Err(error.hint("run the command again"))
+        }
+        _ => Ok(()),
+    };
+    ledger.append(&mut head, event, quiet).await.map_err(|failed| failed.error)?;
     expired.entry = Some(head.number);
     results.expire(&expiring).await?;
     Ok(expired)

@@ -8,6 +8,9 @@ use crate::run::execute::{Compared, Execution, note_on_budget};
 use crate::run::report::RuleReport;
 use crate::verdict::Outcome;
 
+/// How the note ends on divergences that are beyond the budget's age.
+pub const TOO_OLD: &str = "open for longer than the budget's age";
+
 impl Execution<'_> {
     /// Fills in what is open after the run; a budget's age is known only then.
     pub async fn stand(&self, compared: &mut [Compared<'_>]) -> Result<()> {
@@ -78,7 +81,7 @@ fn weigh(report: &mut RuleReport, oldest: TimeDelta, overdue: u64) {
     allow.used_age = oldest.to_std().ok();
     if overdue > 0 {
         let are = if overdue == 1 { "divergence is" } else { "divergences are" };
-        exceed(report, format!("{overdue} {are} open for longer than the budget's age"));
+        exceed(report, format!("{overdue} {are} {TOO_OLD}"));
     }
 }
 

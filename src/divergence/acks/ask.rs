@@ -30,11 +30,13 @@ pub struct Sighted {
     pub table: Arc<dyn TableProvider>,
     /// Names of its key columns.
     pub keys: BTreeSet<String>,
+    /// The datasets of source and target, by name; none of a `sql` rule.
+    pub datasets: [Option<String>; 2],
 }
 
 impl Sighted {
     fn digest(&self) -> String {
-        values_digest(&self.table.schema(), &self.keys)
+        values_digest(&self.table.schema(), &self.keys, &self.datasets)
     }
 }
 

@@ -10,18 +10,18 @@ use crate::rule::common::plain;
 use crate::rule::sql::{ident, literal};
 
 /// Of the form of what is digested.
-const VERSION: &str = "tieout.acknowledged.1";
+const VERSION: &str = "tieout.acknowledged.2";
 
 /// The SQL of the digest of a divergence's values. The names and types of all columns are in it: where a column came or went, or has
-/// another type, no digest is as before. In which order they stand is no matter.
-pub fn values_digest(schema: &Schema, keys: &BTreeSet<String>) -> String {
+/// another type, no digest is as before; nor where other datasets are compared. In which order they stand is no matter.
+pub fn values_digest(schema: &Schema, keys: &BTreeSet<String>, datasets: &[Option<String>; 2]) -> String {
     let values: BTreeSet<String> = value_columns(schema, keys).into_iter().collect();
     let mut columns: Vec<(&str, String)> = (schema.fields().iter())
         .filter(|field| values.contains(&ident(field.name())))
         .map(|field| (field.name().as_str(), plain(field.data_type()).to_string()))
         .collect();
     columns.sort();
-    let mut parts = vec![literal(&format!("{VERSION} {columns:?}")), ident("side")];
+    let mut parts = vec![literal(&format!("{VERSION} {columns:?} {datasets:?}")), ident("side")];
     parts.extend(columns.iter().map(|(name, _)| ident(name)));
     format!("row_digest({})", parts.join(", "))
 }
@@ -37,7 +37,7 @@ mod tests {
         let head = head.into_iter().chain([("changed_columns", DataType::Utf8)]);
         let fields: Vec<Field> =
             head.chain(columns.iter().cloned()).map(|(name, kind)| Field::new(name, kind, true)).collect();
-        values_digest(&Schema::new(fields), &BTreeSet::from(["id".to_string()]))
+        values_digest(&Schema::new(fields), &BTreeSet::from(["id".to_string()]), &[Some("a".into()), None])
     }
 
     #[test]
@@ -47,7 +47,7 @@ mod tests {
         let both = digest(&[v.clone(), w.clone()]);
         assert_eq!(
             both,
-            "row_digest('tieout.acknowledged.1 [(\"source_v\", \"Int64\"), (\"target_v\", \"Utf8\")]', \"side\", \"source_v\", \"target_v\")"
+            "row_digest('tieout.acknowledged.2 [(\"source_v\", \"Int64\"), (\"target_v\", \"Utf8\")] [Some(\"a\"), None]', \"side\", \"source_v\", \"target_v\")"
         );
         assert_eq!(digest(&[w.clone(), v.clone()]), both);
         assert_eq!(digest(&[v.clone(), ("target_v", Utf8View)]), both, "storage is no matter");

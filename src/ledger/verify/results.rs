@@ -19,6 +19,16 @@ pub async fn check(ledger: &Ledger, told: Told, there: Vec<(String, u64)>, verif
     let there: BTreeMap<String, u64> = there.into_iter().collect();
     unnamed(&told, &there, verified);
     before(&told, &there, verified);
+    for (path, file) in told.expired.iter().filter(|(path, _)| there.contains_key(*path)) {
+        let Some(file) = file else { continue };
+        if read(ledger, file).await?.is_some_and(|(hash, bytes)| hash != file.sha256 || bytes != file.bytes) {
+            wrong(
+                verified,
+                path,
+                "is expired, and what is there now is something else: it was put there by hand".into(),
+            );
+        }
+    }
     let read = |(file, number): (StoredFile, u64)| async move { (read(ledger, &file).await, file, number) };
     let mut read = futures::stream::iter(told.files.into_values()).map(read).buffer_unordered(AT_ONCE);
     let mut missing: Vec<(StoredFile, u64)> = Vec::new();
@@ -75,12 +85,12 @@ async fn read_again(ledger: &Ledger, file: &StoredFile) -> Result<bool> {
 fn unnamed(told: &Told, there: &BTreeMap<String, u64>, verified: &mut Verified) {
     let earlier: BTreeSet<&str> = told.before.iter().map(|before| before.path.as_str()).collect();
     let mut left: BTreeSet<&str> = BTreeSet::new();
-    let expired = there.keys().filter(|path| told.expired.contains(*path)).count();
+    let expired = there.keys().filter(|path| told.expired.contains_key(*path)).count();
     if expired > 0 {
         verified.notes.push(format!("{expired} files are expired and still there: `tieout expire` removes them"));
     }
     let named = |path: &&String| {
-        told.files.contains_key(*path) || earlier.contains(path.as_str()) || told.expired.contains(*path)
+        told.files.contains_key(*path) || earlier.contains(path.as_str()) || told.expired.contains_key(*path)
     };
     for path in there.keys().filter(|path| !named(path)) {
         match leftover(told, path).filter(|run| !there.contains_key(&format!("runs/{run}.parquet"))) {
@@ -104,11 +114,12 @@ fn unnamed(told: &Told, there: &BTreeMap<String, u64>, verified: &mut Verified) 
 /// The run that a table is of which never came to its end.
 fn leftover<'a>(told: &'a Told, path: &str) -> Option<&'a str> {
     let mut parts = path.split('/');
-    let ("divergences" | "open" | ACKS, rule, run, "part-0.parquet", None) =
+    let ("divergences" | "open" | ACKS, rule, run, part, None) =
         (parts.next()?, parts.next()?, parts.next()?, parts.next()?, parts.next())
     else {
         return None;
     };
+    part.strip_prefix("part-")?.strip_suffix(".parquet")?.parse::<u32>().ok()?;
     let (id, run) = told.runs.get_key_value(run.strip_prefix("run=")?)?;
     let rule = rule.strip_prefix("rule=")?;
     let known = run.rules.iter().any(|known| object_store::path::PathPart::from(known.as_str()).as_ref() == rule);
