@@ -350,4 +350,4 @@ id:int64, b:binary, l:list(int64)
 diverged: 1 source, 1 target, 1 equal
 column l: Utf8 in source, List(Int64) in target
 kind            | side | id:Int64 | changed_columns | source_b:Binary | target_b:Binary | unreadable
-schema_mismatch | both | NULL     | [l]             | NULL            | NULL            | NULL
+schema_mismatch | both | NULL     | [l]             | NULL            | NULL            | [{side: source, column: l, text: Utf8}, {side: target, column: l, text: List(Int64)}]

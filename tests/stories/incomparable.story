@@ -15,7 +15,7 @@ diverged: 2 source, 2 target, 1 equal, 1 value_mismatch
 column w: differs in 1
 column v: Boolean in source, Int64 in target
 kind            | side | id:Int64 | changed_columns | source_w:Int64 | target_w:Int64 | unreadable
-schema_mismatch | both | NULL     | [v]             | NULL           | NULL           | NULL
+schema_mismatch | both | NULL     | [v]             | NULL           | NULL           | [{side: source, column: v, text: Boolean}, {side: target, column: v, text: Int64}]
 value_mismatch  | both | 2        | [w]             | 2              | 3              | NULL
 
 === text against binary, text against numbers
@@ -32,9 +32,9 @@ column v: Utf8 in source, Binary in target
 column w: Utf8 in source, Int64 in target
 column x: Date32 in source, Int32 in target
 kind            | side | id:Int64 | changed_columns | unreadable
-schema_mismatch | both | NULL     | [v]             | NULL
-schema_mismatch | both | NULL     | [w]             | NULL
-schema_mismatch | both | NULL     | [x]             | NULL
+schema_mismatch | both | NULL     | [v]             | [{side: source, column: v, text: Utf8}, {side: target, column: v, text: Binary}]
+schema_mismatch | both | NULL     | [w]             | [{side: source, column: w, text: Utf8}, {side: target, column: w, text: Int64}]
+schema_mismatch | both | NULL     | [x]             | [{side: source, column: x, text: Date32}, {side: target, column: x, text: Int32}]
 
 === a struct field on one side
 $ tieout diff source.parquet target.parquet --key id
@@ -49,8 +49,8 @@ diverged: 1 source, 1 target, 1 equal
 column v: Struct("a": Int64, "b": Int64) in source, Struct("a": Int64) in target
 column w: List(Int64) in source, Int64 in target
 kind            | side | id:Int64 | changed_columns | unreadable
-schema_mismatch | both | NULL     | [v]             | NULL
-schema_mismatch | both | NULL     | [w]             | NULL
+schema_mismatch | both | NULL     | [v]             | [{side: source, column: v, text: Struct("a": Int64, "b": Int64)}, {side: target, column: v, text: Struct("a": Int64)}]
+schema_mismatch | both | NULL     | [w]             | [{side: source, column: w, text: List(Int64)}, {side: target, column: w, text: Int64}]
 
 === ignored, it does not matter
 $ tieout diff source.parquet target.parquet --key id --ignore v
@@ -100,7 +100,7 @@ v:int64, w:int64
 diverged: 2 source, 2 target, 1 equal, 1 missing_in_target, 1 missing_in_source
 column v: Boolean in source, Int64 in target
 kind              | side   | w:Int64 | changed_columns | unreadable
-schema_mismatch   | both   | NULL    | [v]             | NULL
+schema_mismatch   | both   | NULL    | [v]             | [{side: source, column: v, text: Boolean}, {side: target, column: v, text: Int64}]
 missing_in_target | source | 2       | NULL            | NULL
 missing_in_source | target | 3       | NULL            | NULL
 

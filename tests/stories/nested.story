@@ -196,7 +196,7 @@ id:int64, v:list(decimal(38,38))
 diverged: 1 source, 1 target, 1 equal
 column v: List(Decimal256(76, 0)) in source, List(Decimal128(38, 38)) in target
 kind            | side | id:Int64 | changed_columns | unreadable
-schema_mismatch | both | NULL     | [v]             | NULL
+schema_mismatch | both | NULL     | [v]             | [{side: source, column: v, text: List(Decimal256(76, 0))}, {side: target, column: v, text: List(Decimal128(38, 38))}]
 
 === dictionaries inside
 $ tieout diff source.arrow target.arrow --key id

@@ -151,7 +151,7 @@ id:int64, t:timestamp(ms)
 diverged: 1 source, 1 target, 1 equal
 column t: Time32(ms) in source, Timestamp(ms) in target
 kind            | side | id:Int64 | changed_columns | unreadable
-schema_mismatch | both | NULL     | [t]             | NULL
+schema_mismatch | both | NULL     | [t]             | [{side: source, column: t, text: Time32(ms)}, {side: target, column: t, text: Timestamp(ms)}]
 
 === a timestamp against an integer
 $ tieout diff source.parquet target.parquet --key id
@@ -165,7 +165,7 @@ id:int64, t:int64
 diverged: 1 source, 1 target, 1 equal
 column t: Timestamp(ms) in source, Int64 in target
 kind            | side | id:Int64 | changed_columns | unreadable
-schema_mismatch | both | NULL     | [t]             | NULL
+schema_mismatch | both | NULL     | [t]             | [{side: source, column: t, text: Timestamp(ms)}, {side: target, column: t, text: Int64}]
 
 === a date that nanoseconds cannot reach
 The end of time in many systems, against a column of pandas.
