@@ -184,9 +184,9 @@ fn moment_sql(at: DateTime<Utc>) -> String {
     format!("arrow_cast({}, 'Timestamp(Microsecond, Some(\"UTC\"))')", at.timestamp_micros())
 }
 
-/// The same session, in which joins sort: they spill.
+/// The same session, in which joins sort: they spill. With one partition, the planner would join by hash all the same.
 fn by_sorting(ctx: &SessionContext) -> SessionContext {
-    let mut config = ctx.copied_config().with_target_partitions(1);
+    let mut config = ctx.copied_config().with_target_partitions(2);
     config.options_mut().optimizer.prefer_hash_join = false;
     SessionContext::new_with_config_rt(config, ctx.runtime_env())
 }
