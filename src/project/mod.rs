@@ -121,6 +121,7 @@ fn resolve(
         datasets: datasets.into_iter().map(|resolved| resolved.dataset).collect(),
         rules,
         params,
+        repair: model::Repair::default(),
     })
 }
 

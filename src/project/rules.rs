@@ -48,6 +48,7 @@ fn rule(scope: &Scope, name: &Text, raw: &RawRule) -> Result<Rule> {
         owner: source.optional(&raw.owner, "owner")?,
         description: source.optional(&raw.description, "description")?,
         allow: raw.allow.0.as_ref().map(|raw| allow(source, name, raw)).transpose()?.unwrap_or_default(),
+        repair: Default::default(),
         location: source.at(name),
         version: version(&serde_json::to_string(raw).unwrap_or_default()),
     })

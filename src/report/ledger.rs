@@ -29,6 +29,11 @@ fn told(event: &Event) -> String {
             let before = before.format("%Y-%m-%d %H:%M:%SZ");
             format!("{files} of runs before {before} expired: {}", counted(rules.len() as u64, "rule"))
         }
+        Event::RepairPlanned(plan) => format!("repair {} planned", plan.plan),
+        Event::RepairApproved(given) => format!("repair {} approved by {}", given.plan, given.approver),
+        Event::RepairStarted { plan, .. } => format!("repair {plan} begun"),
+        Event::RepairBatch { plan, file, .. } => format!("repair {plan}: {} rows", file.rows),
+        Event::RepairFinished(done) => format!("repair {} {}", done.plan, done.outcome),
         Event::Sealed { number, public_key, .. } => format!("entry {number} sealed with {public_key}"),
     }
 }

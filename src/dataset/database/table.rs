@@ -224,3 +224,34 @@ impl TableProvider for DatabaseTable {
         )))
     }
 }
+
+impl DatabaseTable {
+    /// What is known of it as a table that can be changed.
+    pub(in crate::dataset) async fn writable(&self) -> Result<crate::dataset::Writable> {
+        Err(Error::new(ErrorKind::Internal, "not written yet"))
+    }
+
+    /// With the image of each column beside it.
+    pub(in crate::dataset) fn with_images(&self, _: &crate::dataset::Writable) -> Result<Self> {
+        Err(Error::new(ErrorKind::Internal, "not written yet"))
+    }
+
+    pub(in crate::dataset) fn spell(
+        &self,
+        _: &crate::dataset::Writable,
+        _: usize,
+        _: &datafusion::arrow::array::ArrayRef,
+    ) -> Result<crate::dataset::Spelled> {
+        Err(Error::new(ErrorKind::Internal, "not written yet"))
+    }
+
+    /// A connection of its own that changes this table.
+    pub async fn writer(
+        &self,
+        _: &Database,
+        _: &crate::dataset::Writable,
+        _: super::WriteLimits,
+    ) -> Result<Box<dyn super::Writer>> {
+        Err(Error::new(ErrorKind::Internal, "not written yet"))
+    }
+}

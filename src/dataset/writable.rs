@@ -1,0 +1,135 @@
+//! What is known of a dataset whose rows can be changed, and how values are written there. Only `repair` asks for it.
+//!
+//! A row as it is stored is an *image*: a cell for each column of the table, in [`WritableColumn::image`]: of a database the text that
+//! tells its value from every other of its type, and from which it can be made again; of files the cell as it is read. Two images are
+//! equal only where the rows hold the same values, so a change can be bound to the image that it was planned for.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::ArrayRef;
+use datafusion::arrow::datatypes::DataType;
+use datafusion::catalog::TableProvider;
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// A table whose rows can be changed.
+#[derive(Debug, Clone)]
+pub struct Writable {
+    /// `postgres`, `mysql`, `sqlite`, `parquet` or `csv`.
+    pub connector: &'static str,
+    /// As statements name it, quoted; of files, where they are.
+    pub table: String,
+    /// All columns, in the table's order.
+    pub columns: Vec<WritableColumn>,
+    /// By which one row can be told from all others, the best first: the primary key, then unique indexes over plain columns and all
+    /// rows. None of files.
+    pub uniques: Vec<Unique>,
+    /// References to rows of the table itself.
+    pub parents: Vec<Parent>,
+    /// What changes with a row, in this table or another, though nobody asked for it.
+    pub dependents: Vec<Dependent>,
+    /// Triggers that people have made, by name.
+    pub triggers: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct WritableColumn {
+    pub name: String,
+    /// The type as the system names it, in full: `numeric(12,2)`.
+    pub native: String,
+    /// As images have it.
+    pub image: DataType,
+    pub never_null: bool,
+    /// Why no value can be given to it, neither to a new row nor to an old one: it is generated.
+    pub generated: Option<String>,
+    /// Why its value cannot be changed in a row that is there, though a new row may be given one: an identity `ALWAYS`.
+    pub fixed: Option<String>,
+    /// What is left out of a new row gets a value.
+    pub has_default: bool,
+}
+
+/// A primary key, or a unique index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unique {
+    pub name: String,
+    /// Places in [`Writable::columns`].
+    pub columns: Vec<usize>,
+    pub primary: bool,
+    /// No column of it can be NULL: so it tells every row.
+    pub never_null: bool,
+    /// Looked at when a transaction ends, if asked: two rows may exchange their values.
+    pub deferrable: bool,
+}
+
+/// A foreign key to the table itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parent {
+    pub columns: Vec<usize>,
+    pub to: Vec<usize>,
+}
+
+/// Rows that go, or change, with a row: `ON DELETE CASCADE` and the like.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dependent {
+    /// Whose rows.
+    pub table: String,
+    pub constraint: String,
+    /// Columns of this table that they refer to.
+    pub columns: Vec<usize>,
+    /// Other rows change when a row is deleted.
+    pub on_delete: bool,
+    /// Other rows change when these columns are.
+    pub on_update: bool,
+}
+
+/// Values as images have them.
+#[derive(Debug, Clone)]
+pub struct Spelled {
+    /// In [`WritableColumn::image`].
+    pub values: ArrayRef,
+    /// By row: why the value cannot be stored in the column as it is. There, `values` is NULL.
+    pub refused: Vec<Option<String>>,
+}
+
+/// The name of the column that holds the image of another one.
+pub fn image_name(column: &str) -> String {
+    format!("#image {column}")
+}
+
+impl Writable {
+    pub fn column(&self, name: &str) -> Option<usize> {
+        self.columns.iter().position(|column| column.name == name)
+    }
+}
+
+impl super::Opened {
+    /// What is known of the table as one that can be changed; an error where it cannot, which says why.
+    pub async fn writable(&self) -> Result<Writable> {
+        let refused = |what: &str| {
+            Err(Error::new(ErrorKind::Config, format!("{what} cannot be repaired"))
+                .context("dataset", self.name.clone())
+                .hint("repair tables of databases, Parquet files or CSV files; or swap source and target: the other side may be one"))
+        };
+        match (&self.behind, self.connector) {
+            (super::Behind::Database(table), _) => table.writable().await,
+            (super::Behind::Files(_), "parquet" | "csv") => self.writable_files(),
+            (super::Behind::Files(_), connector) => refused(connector),
+        }
+    }
+
+    /// The dataset's table with the image of each column beside it, by [`image_name`], in the same snapshot.
+    pub fn images(&self, writable: &Writable) -> Result<Arc<dyn TableProvider>> {
+        match &self.behind {
+            super::Behind::Database(table) => Ok(Arc::new(table.with_images(writable)?)),
+            super::Behind::Files(_) => self.file_images(),
+        }
+    }
+
+    /// Values of any type as a column of the table stores them. What it would store as another value is refused.
+    pub fn spell(&self, writable: &Writable, column: usize, values: &ArrayRef) -> Result<Spelled> {
+        match &self.behind {
+            super::Behind::Database(table) => table.spell(writable, column, values),
+            super::Behind::Files(_) => self.spell_in_files(writable, column, values),
+        }
+    }
+}
