@@ -117,10 +117,15 @@ impl super::Opened {
         }
     }
 
-    /// The dataset's table with the image of each column beside it, by [`image_name`], in the same snapshot.
-    pub fn images(&self, writable: &Writable) -> Result<Arc<dyn TableProvider>> {
+    /// The dataset's table with the image of each column beside it, by [`image_name`], in the same snapshot. `restricted`: some rows of the
+    /// table of a database.
+    pub fn images(
+        &self,
+        writable: &Writable,
+        restricted: Option<super::DatabaseTable>,
+    ) -> Result<Arc<dyn TableProvider>> {
         match &self.behind {
-            super::Behind::Database(table) => Ok(Arc::new(table.with_images(writable)?)),
+            super::Behind::Database(table) => Ok(Arc::new(restricted.as_ref().unwrap_or(table).with_images(writable)?)),
             super::Behind::Files(_) => self.file_images(),
         }
     }
