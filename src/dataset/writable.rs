@@ -97,6 +97,11 @@ pub fn image_name(column: &str) -> String {
 }
 
 impl Writable {
+    /// Whether the stored text of a column holds the value that was wanted.
+    pub fn same(&self, _: usize, wanted: Option<&str>, stored: Option<&str>) -> bool {
+        wanted == stored
+    }
+
     pub fn column(&self, name: &str) -> Option<usize> {
         self.columns.iter().position(|column| column.name == name)
     }

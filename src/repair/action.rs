@@ -157,14 +157,7 @@ impl Actions {
         let texts = |name: &str| -> Result<StringArray> {
             column(name)?.as_string_opt::<i32>().cloned().ok_or_else(|| broken(&format!("`{name}` is no text")))
         };
-        let structure = |name: &str| -> Result<RecordBatch> {
-            let array = column(name)?.as_struct_opt().ok_or_else(|| broken(&format!("`{name}` holds no images")))?;
-            let options = RecordBatchOptions::new().with_row_count(Some(array.len()));
-            let schema = Arc::new(Schema::new(array.fields().clone()));
-            let columns = array.columns().iter().map(|column| masked(column, array.nulls()));
-            let columns = columns.collect::<Result<Vec<_>>>()?;
-            Ok(RecordBatch::try_new_with_options(schema, columns, &options)?)
-        };
+        let structure = |name: &str| structure(table, name);
         let after = structure("after")?;
         let (ids, kinds, words) = (texts("divergence_id")?, texts("kind")?, texts("action")?);
         let (decides, reasons, refused) = (texts("decide")?, texts("reason")?, texts("refused")?);
@@ -210,8 +203,18 @@ fn broken(what: &str) -> Error {
         .hint("a newer version of tieout wrote it, or it was changed: `tieout ledger verify` tells")
 }
 
+/// Images that are one column of a table.
+pub fn structure(table: &RecordBatch, name: &str) -> Result<RecordBatch> {
+    let column = table.column_by_name(name).and_then(|column| column.as_struct_opt());
+    let array = column.ok_or_else(|| broken(&format!("`{name}` holds no images")))?;
+    let options = RecordBatchOptions::new().with_row_count(Some(array.len()));
+    let schema = Arc::new(Schema::new(array.fields().clone()));
+    let columns = array.columns().iter().map(|column| masked(column, array.nulls()));
+    Ok(RecordBatch::try_new_with_options(schema, columns.collect::<Result<Vec<_>>>()?, &options)?)
+}
+
 /// Rows of images as one column; NULL where there is no row.
-fn images(rows: &RecordBatch, is: Vec<bool>) -> Result<ArrayRef> {
+pub fn images(rows: &RecordBatch, is: Vec<bool>) -> Result<ArrayRef> {
     let nulls = NullBuffer::from(is);
     if rows.num_columns() == 0 {
         return Ok(Arc::new(StructArray::new_empty_fields(rows.num_rows(), Some(nulls))));

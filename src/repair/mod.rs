@@ -5,12 +5,14 @@
 //! to each row. What became of a plan is told by the ledger alone.
 
 mod action;
+mod apply;
 mod manifest;
 mod plan;
 mod plans;
 mod policy;
 
 pub use action::{Action, Actions};
+pub use apply::{Applied, Fate, Manner, Work, apply, of_rule};
 pub use manifest::{AtStake, Counts, Manifest, Stored};
 pub use plan::{Ask, Named, Part, Proposed, propose};
 pub use plans::{Attempt, Found, Plans};
