@@ -20,7 +20,6 @@ mod percent;
 mod pin;
 mod ranges;
 mod redact;
-mod rewrite;
 mod scan;
 mod schema;
 mod source;
@@ -45,13 +44,12 @@ use crate::progress::Progress;
 use crate::project::model::{self as project, Connector, Dataset, Files};
 pub use database::{
     Change, Changes, DatabaseTable, Databases, Failure, Grid, Image, Request, SegmentBy, Segments, Sum, WriteLimits,
-    Writer,
+    Writer, ended,
 };
 pub use identical::{Alike, Identical, identical};
 pub use order::KeyOrder;
 use pin::PinnedStore;
 pub use ranges::{Ranges, Seam, ranges};
-pub use rewrite::{Copied, FileChanges, Rewritten};
 use table::{FilesTable, Parts};
 pub use writable::{Dependent, Parent, Spelled, Unique, Writable, WritableColumn, image_name};
 

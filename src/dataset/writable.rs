@@ -10,7 +10,9 @@ use datafusion::arrow::array::ArrayRef;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::catalog::TableProvider;
 
+use super::database::shortened;
 use crate::error::{Error, ErrorKind, Result};
+use crate::sql::canonical_json;
 
 /// A table whose rows can be changed.
 #[derive(Debug, Clone)]
@@ -98,8 +100,17 @@ pub fn image_name(column: &str) -> String {
 
 impl Writable {
     /// Whether the stored text of a column holds the value that was wanted.
-    pub fn same(&self, _: usize, wanted: Option<&str>, stored: Option<&str>) -> bool {
-        wanted == stored
+    pub fn same(&self, column: usize, wanted: Option<&str>, stored: Option<&str>) -> bool {
+        if wanted == stored {
+            return true;
+        }
+        let (Some(wanted), Some(stored)) = (wanted, stored) else { return false };
+        match self.columns[column].native.as_str() {
+            // It is kept as a value, not as the text that was given.
+            "jsonb" => canonical_json(wanted) == canonical_json(stored),
+            native if native.starts_with("numeric") => shortened(wanted) == shortened(stored),
+            _ => false,
+        }
     }
 
     pub fn column(&self, name: &str) -> Option<usize> {
@@ -108,38 +119,34 @@ impl Writable {
 }
 
 impl super::Opened {
-    /// What is known of the table as one that can be changed; an error where it cannot, which says why.
-    pub async fn writable(&self) -> Result<Writable> {
-        let refused = |what: &str| {
-            Err(Error::new(ErrorKind::Config, format!("{what} cannot be repaired"))
+    /// The table of a database; files cannot be changed row by row.
+    fn changeable(&self) -> Result<&Arc<super::DatabaseTable>> {
+        self.database().ok_or_else(|| {
+            Error::new(ErrorKind::Config, format!("files ({}) cannot be repaired", self.connector))
                 .context("dataset", self.name.clone())
-                .hint("repair tables of databases, Parquet files or CSV files; or swap source and target: the other side may be one"))
-        };
-        match (&self.behind, self.connector) {
-            (super::Behind::Database(table), _) => table.writable().await,
-            (super::Behind::Files(_), "parquet" | "csv") => self.writable_files(),
-            (super::Behind::Files(_), connector) => refused(connector),
-        }
+                .hint("tables of PostgreSQL and SQLite can be; where the other side is one, repair that: --authority")
+        })
     }
 
-    /// The dataset's table with the image of each column beside it, by [`image_name`], in the same snapshot. `restricted`: some rows of the
-    /// table of a database.
+    /// What is known of the table as one that can be changed; an error where it cannot, which says why.
+    pub async fn writable(&self) -> Result<Writable> {
+        let writable = self.changeable()?.writable().await;
+        writable.map_err(|error| error.context("dataset", self.name.clone()))
+    }
+
+    /// The dataset's table with the image of each column beside it, by [`image_name`], in the same snapshot. `restricted`: some of its
+    /// rows.
     pub fn images(
         &self,
         writable: &Writable,
         restricted: Option<super::DatabaseTable>,
     ) -> Result<Arc<dyn TableProvider>> {
-        match &self.behind {
-            super::Behind::Database(table) => Ok(Arc::new(restricted.as_ref().unwrap_or(table).with_images(writable)?)),
-            super::Behind::Files(_) => self.file_images(),
-        }
+        let table = self.changeable()?;
+        Ok(Arc::new(restricted.as_ref().unwrap_or(table).with_images(writable)?))
     }
 
     /// Values of any type as a column of the table stores them. What it would store as another value is refused.
     pub fn spell(&self, writable: &Writable, column: usize, values: &ArrayRef) -> Result<Spelled> {
-        match &self.behind {
-            super::Behind::Database(table) => table.spell(writable, column, values),
-            super::Behind::Files(_) => self.spell_in_files(writable, column, values),
-        }
+        self.changeable()?.spell(writable, column, values)
     }
 }

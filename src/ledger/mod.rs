@@ -32,7 +32,7 @@ pub use entry::{
 };
 pub use mention::Mention;
 pub use pending::complete;
-pub use seal::{PublicKey, Sealed, new_keys, read_private, read_public, seal};
+pub use seal::{PublicKey, Sealed, new_keys, read_private, read_public, seal, signed_by};
 pub use verify::{Expected, Finding, Verified, verify};
 
 const ENDING: &str = ".json";

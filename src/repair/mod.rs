@@ -6,6 +6,7 @@
 
 mod action;
 mod apply;
+mod approve;
 mod manifest;
 mod plan;
 mod plans;
@@ -13,6 +14,7 @@ mod policy;
 
 pub use action::{Action, Actions};
 pub use apply::{Applied, Fate, Manner, Work, apply, of_rule};
+pub use approve::{Approved, allowed, approve};
 pub use manifest::{AtStake, Counts, Manifest, Stored};
 pub use plan::{Ask, Named, Part, Proposed, propose};
 pub use plans::{Attempt, Found, Plans};

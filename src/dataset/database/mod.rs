@@ -31,7 +31,11 @@ use crate::project::model::{Database, Secret, System};
 pub use checksum::{Grid, Request, SegmentBy, Segments, Sum};
 use session::Session;
 pub use table::DatabaseTable;
-pub use write::{Change, Changes, Failure, Image, WriteLimits, Writer};
+pub use write::plain::shortened;
+pub use write::{Change, Changes, Failure, Image, WriteLimits, Writer, ended};
+
+/// Key in a field's metadata: its cells are images (see [`crate::dataset::Writable`]).
+const IMAGE: &str = "tieout.image";
 
 /// A session that is open, or on its way.
 type Opening = Arc<OnceCell<Arc<dyn Session>>>;

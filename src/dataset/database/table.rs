@@ -25,10 +25,10 @@ use crate::sql::Hash;
 /// A table or a query, described, in the snapshot of its session.
 #[derive(Debug, Clone)]
 pub struct DatabaseTable {
-    session: Arc<dyn Session>,
-    relation: DatabaseRelation,
-    described: Arc<Described>,
-    schema: SchemaRef,
+    pub(super) session: Arc<dyn Session>,
+    pub(super) relation: DatabaseRelation,
+    pub(super) described: Arc<Described>,
+    pub(super) schema: SchemaRef,
     /// Where it is, without secrets.
     url: String,
     /// Only rows for which this holds.
@@ -222,36 +222,5 @@ impl TableProvider for DatabaseTable {
             schema,
             relation::shown(&self.relation),
         )))
-    }
-}
-
-impl DatabaseTable {
-    /// What is known of it as a table that can be changed.
-    pub(in crate::dataset) async fn writable(&self) -> Result<crate::dataset::Writable> {
-        Err(Error::new(ErrorKind::Internal, "not written yet"))
-    }
-
-    /// With the image of each column beside it.
-    pub(in crate::dataset) fn with_images(&self, _: &crate::dataset::Writable) -> Result<Self> {
-        Err(Error::new(ErrorKind::Internal, "not written yet"))
-    }
-
-    pub(in crate::dataset) fn spell(
-        &self,
-        _: &crate::dataset::Writable,
-        _: usize,
-        _: &datafusion::arrow::array::ArrayRef,
-    ) -> Result<crate::dataset::Spelled> {
-        Err(Error::new(ErrorKind::Internal, "not written yet"))
-    }
-
-    /// A connection of its own that changes this table.
-    pub async fn writer(
-        &self,
-        _: &Database,
-        _: &crate::dataset::Writable,
-        _: super::WriteLimits,
-    ) -> Result<Box<dyn super::Writer>> {
-        Err(Error::new(ErrorKind::Internal, "not written yet"))
     }
 }

@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 
+pub use crate::dataset::ended as told;
 use crate::dataset::{Failure, Image, Writer};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::repair::apply::batch::{Came, Intents, Rows, Stop};
 use crate::repair::apply::fate::Fate;
 
@@ -213,14 +214,4 @@ pub async fn rehearse(
         }
     }
     Ok(())
-}
-
-/// A failure that ends everything.
-pub fn told(failure: Failure) -> Error {
-    match failure {
-        Failure::Lost(error) | Failure::Error(error) => error,
-        Failure::Refused(why) | Failure::Busy(why) => {
-            Error::new(ErrorKind::Unavailable, format!("the database refuses: {why}")).hint("try again later")
-        }
-    }
 }

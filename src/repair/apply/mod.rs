@@ -141,10 +141,7 @@ pub async fn apply(work: &Work<'_>) -> Result<Applied> {
         true => None,
         false => Some(Telling::begin(work).await?),
     };
-    let came = match opened.is_files() {
-        true => Err(Error::new(ErrorKind::Config, "files are repaired by a corrected copy").hint("")),
-        false => database::carry_out(work, &look, &opened, &writable, attempt.as_mut()).await,
-    }?;
+    let came = database::carry_out(work, &look, &opened, &writable, attempt.as_mut()).await?;
     let outcome = outcome_of(work, &came);
     let table = match &mut attempt {
         Some(attempt) => Some(attempt.finish(work, &came, &outcome).await?),

@@ -2,13 +2,16 @@
 //!
 //! Nothing here decides what is to be changed: `repair` does. What a statement is stands in `queries/repair/`.
 
+pub mod plain;
+mod table;
+
 use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use datafusion::arrow::record_batch::RecordBatch;
 
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 
 /// A row as it is stored: the text of each cell in the order of the table's columns, NULL as None.
 pub type Image = Vec<Option<String>>;
@@ -58,6 +61,16 @@ pub enum Failure {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         Failure::Error(error)
+    }
+}
+
+/// A failure where nothing was begun yet.
+pub fn ended(failure: Failure) -> Error {
+    match failure {
+        Failure::Lost(error) | Failure::Error(error) => error,
+        Failure::Refused(why) | Failure::Busy(why) => {
+            Error::new(ErrorKind::Unavailable, format!("the database refuses: {why}")).hint("try again later")
+        }
     }
 }
 
