@@ -1,0 +1,42 @@
+//! How a system writes images in statements that people carry out themselves.
+
+use crate::dataset::database::postgres;
+use crate::dataset::database::relation::{literal, quoted};
+use crate::project::model::System;
+
+/// A system whose rows can be changed, by the name of its connector.
+#[derive(Debug, Clone, Copy)]
+pub struct Spoken(System);
+
+/// None: it has no statements.
+pub fn spoken(connector: &str) -> Option<Spoken> {
+    [System::Postgres, System::Sqlite].into_iter().find(|system| system.as_str() == connector).map(Spoken)
+}
+
+impl Spoken {
+    pub fn name(&self, name: &str) -> String {
+        quoted(self.0, name)
+    }
+
+    /// An image as a value of a type.
+    pub fn literal(&self, image: Option<&str>, native: &str) -> String {
+        match (image, self.0) {
+            (None, _) => "NULL".into(),
+            (Some(image), System::Sqlite) => image.to_string(),
+            (Some(image), _) => postgres::image::of_text(&literal(image), native),
+        }
+    }
+
+    /// That a cell is still what it was.
+    pub fn unchanged(&self, name: &str, image: Option<&str>, native: &str) -> String {
+        match (image, self.0) {
+            (None, _) => format!("{name} IS NULL"),
+            (Some(image), System::Sqlite) => {
+                format!("{name} IS {image} COLLATE BINARY AND typeof({name}) = typeof({image})")
+            }
+            (Some(image), _) => {
+                format!("{} COLLATE \"C\" = {}", postgres::image::as_text(name, native), literal(image))
+            }
+        }
+    }
+}
