@@ -108,6 +108,10 @@ impl Writable {
         match self.columns[column].native.as_str() {
             // It is kept as a value, not as the text that was given.
             "jsonb" => canonical_json(wanted) == canonical_json(stored),
+            "double precision" | "real" => match (wanted.parse::<f64>(), stored.parse::<f64>()) {
+                (Ok(wanted), Ok(stored)) => wanted.total_cmp(&stored).is_eq(),
+                _ => false,
+            },
             native if native.starts_with("numeric") => shortened(wanted) == shortened(stored),
             _ => false,
         }
