@@ -27,9 +27,10 @@ pub fn export(plan: &str, manifest: &Manifest, actions: &Actions, form: Form) ->
         Form::Sql => {
             let open: Vec<usize> = (0..actions.len()).filter(|n| actions.actions[*n].refused.is_none()).collect();
             let mut text = format!(
-                "-- The plan {} of the rule {}: each statement changes one row, or none where the row is no longer what it was.\nBEGIN;\n",
+                "-- The plan {} of the rule {}: each statement changes one row, or none where the row is no longer what it was.\n{}BEGIN;\n",
                 short(plan),
                 manifest.rule.replace('\n', " "),
+                spoken(&manifest.connector).map_or("", |system| system.settings()),
             );
             for statement in statements(manifest, &actions.take(&open)?)? {
                 text.push_str(&statement);
@@ -50,8 +51,7 @@ pub fn statements(manifest: &Manifest, actions: &Actions) -> Result<Vec<String>>
     let (before, after) = (image_rows(&actions.before)?, image_rows(&actions.after)?);
     let name = |n: usize| system.name(&manifest.columns[n].name);
     let literal = |n: usize, cell: &Option<String>| system.literal(cell.as_deref(), &manifest.columns[n].native);
-    let table = manifest.table.rsplit_once("?table=").map_or("", |(_, table)| table);
-    let table = table.split('.').map(|part| system.name(part)).collect::<Vec<_>>().join(".");
+    let table = &manifest.named;
     let all = 0..manifest.columns.len();
     let told = actions.actions.iter().enumerate().map(|(row, action)| {
         let unchanged = || {
@@ -65,9 +65,15 @@ pub fn statements(manifest: &Manifest, actions: &Actions) -> Result<Vec<String>>
         };
         match action.change {
             Change::Insert => {
+                if action.set.is_empty() {
+                    return format!("INSERT INTO {table} DEFAULT VALUES;");
+                }
                 let names = action.set.iter().map(|n| name(*n)).collect::<Vec<_>>().join(", ");
                 let values = action.set.iter().map(|n| literal(*n, &after[row][*n])).collect::<Vec<_>>().join(", ");
-                format!("INSERT INTO {table} ({names}) VALUES ({values});")
+                format!(
+                    "INSERT INTO {table} ({names}){} VALUES ({values});",
+                    system.overriding(&manifest.fixed, &names)
+                )
             }
             Change::Update => {
                 let given = action.set.iter().map(|n| format!("{} = {}", name(*n), literal(*n, &after[row][*n])));

@@ -109,3 +109,36 @@ fn identities_generated_columns_triggers_and_collations() {
     assert!(back["unrepaired"][0]["why"].as_str().unwrap().contains("touched is stored as another value"), "{back:#}");
     assert_eq!(database.query("SELECT string_agg(id || name || touched, ' ' ORDER BY id) FROM t").trim(), "1a1 2b1");
 }
+
+#[test]
+fn what_may_not_be_written_is_told_before_anything_is_changed() {
+    let database = Postgres::shared().database();
+    let user = format!("reader_{}", database.name());
+    database.sql(&format!(
+        "CREATE TABLE s AS SELECT 1 AS id, 1 AS n; CREATE TABLE t AS SELECT 1 AS id, 2 AS n; ALTER TABLE t ADD PRIMARY KEY (id);
+         CREATE ROLE {user} LOGIN; GRANT SELECT ON s, t TO {user}"
+    ));
+    let tieout = Tieout::new();
+    let url = database.url();
+    let [source, target] = ["s", "t"].map(|name| format!("postgres: {{url: \"{url}\", table: {name}}}"));
+    let given = |target: &str| {
+        Given { source: &source, target, rule: "key: [id]\n    repair: {authority: source}", rest: AUTO }.write(&tieout)
+    };
+    given(&target);
+    tieout.run(["run", "-q"]).exits(1);
+    let plan = planned(&tieout);
+    database.sql(
+        "ALTER DATABASE current SET default_transaction_read_only = on".replace("current", database.name()).as_str(),
+    );
+    let told = tieout.run(["repair", "apply", &plan]).exits(2).stderr;
+    assert!(told.contains("only lets read"), "{told}");
+    assert_eq!(database.query("SELECT n FROM t").trim(), "2");
+    // A table of another name, and what is no table.
+    database.sql("SET default_transaction_read_only = off; CREATE VIEW v AS SELECT * FROM t; CREATE TABLE \"T.x\" AS SELECT * FROM t");
+    for (name, what) in [("v", "is a view"), ("'\"T.x\"'", "has no unique key")] {
+        given(&target.replace("table: t", &format!("table: {name}")));
+        tieout.run(["run", "-q"]).exits(1);
+        let told = tieout.run(["repair", "plan", "r"]).exits(2).stderr;
+        assert!(told.contains(what) && !told.contains("password"), "{told}");
+    }
+}

@@ -371,6 +371,14 @@ impl Draft<'_> {
             dataset: self.look.datasets.get(self.side).clone(),
             connector: self.opened.connector.to_string(),
             table: self.opened.inputs.first().map_or_else(String::new, |input| input.url.clone()),
+            named: self.writable.table.clone(),
+            fixed: self
+                .writable
+                .columns
+                .iter()
+                .filter(|column| column.fixed.is_some())
+                .map(|column| column.name.clone())
+                .collect(),
             columns: stored(self.writable),
             address: address.map(|unique| unique.columns.iter().map(name).collect()).unwrap_or_default(),
             authority: self.authority,

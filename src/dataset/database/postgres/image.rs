@@ -190,7 +190,9 @@ fn double(native: &str, value: Plain) -> std::result::Result<String, String> {
         Plain::Float32(real) => real.into(),
         other => {
             let digits = digits(&other).ok_or_else(|| format!("{} cannot be stored in {native}", kind_of(&other)))?;
-            digits.parse().map_err(|_| format!("{digits} does not fit into {native}"))?
+            let real: f64 = digits.parse().map_err(|_| format!("{digits} does not fit into {native}"))?;
+            kept(&digits, format!("{real}"), native)?;
+            real
         }
     };
     Ok(float_text(real, format!("{real:?}")))
@@ -200,13 +202,28 @@ fn real(native: &str, value: Plain) -> std::result::Result<String, String> {
     let real = match value {
         Plain::Float32(real) => real,
         // Compared as the narrower of the two.
+        Plain::Float(real) if real.is_finite() && !(real as f32).is_finite() => {
+            return Err(format!("{real:?} does not fit into {native}"));
+        }
         Plain::Float(real) => real as f32,
         other => {
             let digits = digits(&other).ok_or_else(|| format!("{} cannot be stored in {native}", kind_of(&other)))?;
-            digits.parse().map_err(|_| format!("{digits} does not fit into {native}"))?
+            let real: f32 = digits.parse().map_err(|_| format!("{digits} does not fit into {native}"))?;
+            kept(&digits, format!("{real}"), native)?;
+            real
         }
     };
     Ok(float_text(real.into(), format!("{real:?}")))
+}
+
+/// Whether a float holds the very number that was meant.
+fn kept(digits: &str, float: String, native: &str) -> std::result::Result<(), String> {
+    let (wanted, short) = (plain::shortened(digits), plain::shortened(&float));
+    let wanted = wanted.trim_start_matches('-').trim_start_matches('0');
+    match wanted == short.trim_start_matches('-').trim_start_matches('0') {
+        true => Ok(()),
+        false => Err(format!("{digits} does not fit into {native}, which would keep {float}")),
+    }
 }
 
 fn text(native: &str, type_of: &str, value: Plain) -> std::result::Result<String, String> {
@@ -272,6 +289,11 @@ mod tests {
         );
         assert_eq!(spelled("double precision", Plain::Float(0.1)), Ok(Some("0.1".into())));
         assert_eq!(spelled("double precision", Plain::Float(f64::NAN)), Ok(Some("NaN".into())));
+        assert_eq!(spelled("real", Plain::Float(1e300)), Err("1e300 does not fit into real".into()));
+        assert!(spelled("real", decimal("1e40")).is_err());
+        assert!(spelled("double precision", decimal("12345678901234567890")).is_err());
+        assert_eq!(spelled("double precision", decimal("-0.50")), Ok(Some("-0.5".into())));
+        assert_eq!(spelled("real", decimal("0.1")), Ok(Some("0.1".into())));
         let at = chrono::DateTime::from_timestamp(0, 500_000_000).unwrap().naive_utc();
         let stored = spelled("timestamp with time zone", Plain::Timestamp { at, zoned: true });
         assert_eq!(stored, Ok(Some("1970-01-01 00:00:00.5+00".into())));

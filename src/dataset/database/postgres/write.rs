@@ -82,12 +82,21 @@ pub(in crate::dataset::database) async fn open(
     });
     let timeout = limits.statement_timeout.saturating_add(GRACE);
     let mut writer = PostgresWriter { client, task, timeout, writable: writable.clone(), columns, schema };
+    let table = literal(&writable.table);
     let told = writer.texts(&settings(limits)).await.map_err(crate::dataset::database::write::ended)?;
     if told.iter().flatten().flatten().any(|is| is == "on" || is == "true") {
         let message = format!("{} only lets read: nothing can be repaired there", target.shown);
         return Err(
             Error::new(ErrorKind::Permission, message).hint("name the primary server, and a user who may write")
         );
+    }
+    let may = ["INSERT", "UPDATE", "DELETE"].map(|right| format!("has_table_privilege({table}, '{right}')::text"));
+    let may = writer.texts(&format!("SELECT {}", may.join(", "))).await;
+    let may = may.map_err(crate::dataset::database::write::ended)?;
+    if may.iter().flatten().flatten().any(|is| is == "false") {
+        let message = format!("{} must not be changed by this user", writable.table);
+        return Err(Error::new(ErrorKind::Permission, message)
+            .hint("grant the user SELECT, INSERT, UPDATE and DELETE on the table; nothing was changed"));
     }
     Ok(writer)
 }
@@ -105,11 +114,6 @@ fn failed(error: PgFailure) -> Failure {
         _ if *state == SqlState::LOCK_NOT_AVAILABLE => Failure::Busy("another transaction has the row locked".into()),
         _ if *state == SqlState::QUERY_CANCELED => Failure::Busy(words()),
         "40" => Failure::Busy(words()),
-        "22" | "23" | "44" | "P0" | "09" | "27" | "42"
-            if *state != SqlState::INSUFFICIENT_PRIVILEGE && *state != SqlState::SYNTAX_ERROR =>
-        {
-            Failure::Refused(words())
-        }
         "08" | "57" => Failure::Lost(failure::error("rows cannot be changed", error)),
         "25" => Failure::Error(
             Error::new(ErrorKind::Permission, words()).hint("name the primary server, and a user who may write"),
@@ -118,7 +122,10 @@ fn failed(error: PgFailure) -> Failure {
             Error::new(ErrorKind::Permission, words())
                 .hint("grant the user SELECT, INSERT, UPDATE and DELETE on the table"),
         ),
-        _ => Failure::Error(failure::error("rows cannot be changed", error)),
+        "53" | "54" | "58" | "F0" | "XX" => Failure::Error(failure::error("rows cannot be changed", error)),
+        _ if *state == SqlState::SYNTAX_ERROR => Failure::Error(failure::error("rows cannot be changed", error)),
+        // A constraint, a value, a trigger in words of its own.
+        _ => Failure::Refused(words()),
     }
 }
 
@@ -248,7 +255,11 @@ fn nulls(at: impl Iterator<Item = bool>) -> Vec<bool> {
 #[async_trait]
 impl Writer for PostgresWriter {
     async fn begin(&mut self) -> Outcome<()> {
-        self.count("BEGIN").await.map(drop)
+        let hash = xxhash_rust::xxh3::xxh3_64(format!("tieout repair {}", self.writable.table).as_bytes()) as i64;
+        // A transaction whose connection was cut may still be on its way to its end: what it comes to must be seen by this one.
+        self.count(&format!("BEGIN; SELECT pg_advisory_xact_lock({hash}); SET CONSTRAINTS ALL DEFERRED"))
+            .await
+            .map(drop)
     }
 
     async fn savepoint(&mut self) -> Outcome<()> {
@@ -307,7 +318,7 @@ impl Writer for PostgresWriter {
     }
 
     async fn check(&mut self) -> Outcome<()> {
-        self.count("SET CONSTRAINTS ALL IMMEDIATE").await.map(drop)
+        self.count("SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED").await.map(drop)
     }
 
     async fn typed(&mut self, address: &[usize], at: &[Vec<Option<String>>]) -> Outcome<RecordBatch> {

@@ -18,6 +18,22 @@ impl Spoken {
         quoted(self.0, name)
     }
 
+    /// Under which images are what they are.
+    pub fn settings(&self) -> &'static str {
+        match self.0 {
+            System::Postgres => {
+                "SET timezone = 'UTC'; SET datestyle = 'ISO, YMD'; SET intervalstyle = 'iso_8601'; SET bytea_output = 'hex'; SET extra_float_digits = 3;\n"
+            }
+            _ => "",
+        }
+    }
+
+    /// What an insert says where one of the columns that it names is an identity that the database always gives.
+    pub fn overriding(&self, fixed: &[String], names: &str) -> &'static str {
+        let given = fixed.iter().any(|name| names.split(", ").any(|one| one == self.name(name)));
+        if given && self.0 == System::Postgres { " OVERRIDING SYSTEM VALUE" } else { "" }
+    }
+
     /// An image as a value of a type.
     pub fn literal(&self, image: Option<&str>, native: &str) -> String {
         match (image, self.0) {
