@@ -6,9 +6,10 @@ use crate::cli::print::{self, layout};
 use crate::cli::{End, Volume, runtime};
 use crate::error::{Error, ErrorKind, Result};
 use crate::project::model::Project;
+use crate::repair;
+use crate::report;
 use crate::run::report::{Outcome, RunReport};
 use crate::run::{self, RunOptions};
-use crate::{repair, report};
 
 /// Run the project's rules
 #[derive(Debug, clap::Args)]

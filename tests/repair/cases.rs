@@ -73,7 +73,7 @@ pub fn case(seed: u64, columns: usize, value: &dyn Fn(usize, &mut u64) -> String
                 let mut twin = common.clone();
                 twin[0] = (n + 1000).to_string();
                 source.push(common.clone());
-                let side = if next(&mut seed) % 2 == 0 { &mut source } else { &mut target };
+                let side = if next(&mut seed).is_multiple_of(2) { &mut source } else { &mut target };
                 side.push(twin);
                 target.push(common);
             }

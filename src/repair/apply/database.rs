@@ -19,6 +19,8 @@ use crate::repair::plan::image_rows;
 use crate::repair::plans::{Found, Plans};
 use crate::run::Look;
 
+type Images = Vec<Option<Image>>;
+
 /// Images that were really there, by action.
 type Real = Vec<(Option<Image>, Option<Image>)>;
 
@@ -133,7 +135,7 @@ fn ended(fates: Vec<Option<Fate>>) -> Vec<Fate> {
 }
 
 /// What was really there, where a row was changed; else as planned.
-fn as_planned(work: &Work<'_>, real: Real) -> Result<(Vec<Option<Image>>, Vec<Option<Image>>)> {
+fn as_planned(work: &Work<'_>, real: Real) -> Result<(Images, Images)> {
     let (before, after) = (image_rows(&work.actions.before)?, image_rows(&work.actions.after)?);
     let planned = before.into_iter().zip(after);
     let one = |(n, ((real_before, real_after), (before, after))): (usize, ((_, _), (Image, Image)))| {
