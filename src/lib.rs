@@ -1,7 +1,7 @@
 //! tieout: a SQL-based data reconciliation engine on Apache Arrow and DataFusion.
 //!
 //! ARCHITECTURE.md walks through the rooms. The direction of imports is
-//! `cli -> report -> causes -> run, ack -> history -> ledger -> engine, divergence -> rule -> dataset -> project, sql -> verdict, progress -> error, side`:
+//! `cli -> report -> causes, repair -> run, ack -> history -> ledger -> engine, divergence -> rule -> dataset -> project, sql -> verdict, progress -> error, side`:
 //! a room may import what stands right of it, and rooms between commas do not know each other. A test reads this line.
 
 pub mod ack;
@@ -15,6 +15,7 @@ pub mod history;
 pub mod ledger;
 pub mod progress;
 pub mod project;
+pub mod repair;
 pub mod report;
 pub mod rule;
 pub mod run;

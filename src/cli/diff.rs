@@ -141,10 +141,12 @@ fn resolve(args: &Args) -> Result<Project> {
             owner: None,
             description: None,
             allow: Allow::default(),
+            repair: Default::default(),
             location: None,
             version,
         }],
         params: BTreeMap::new(),
+        repair: Default::default(),
     })
 }
 

@@ -27,6 +27,7 @@ pub mod store;
 mod table;
 #[cfg(test)]
 mod tests;
+mod writable;
 
 use std::sync::Arc;
 
@@ -41,12 +42,16 @@ use self::csv::CsvFiles;
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::Progress;
 use crate::project::model::{self as project, Connector, Dataset, Files};
-pub use database::{DatabaseTable, Databases, Grid, Request, SegmentBy, Segments, Sum};
+pub use database::{
+    Change, Changes, DatabaseTable, Databases, Failure, Grid, Image, Request, SegmentBy, Segments, Sum, WriteLimits,
+    Writer, ended, spoken,
+};
 pub use identical::{Alike, Identical, identical};
 pub use order::KeyOrder;
 use pin::PinnedStore;
 pub use ranges::{Ranges, Seam, ranges};
 use table::{FilesTable, Parts};
+pub use writable::{Dependent, Parent, Spelled, Unique, Writable, WritableColumn, image_name};
 
 /// Key in a field's metadata: the column is text without a type of its own (a CSV cell, a Hive partition, a JSON
 /// string). The value is the declared type as [`DataType`](datafusion::arrow::datatypes::DataType) displays it, or ""

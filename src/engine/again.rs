@@ -5,6 +5,8 @@ use std::sync::Arc;
 use datafusion::arrow::array::BooleanArray;
 use datafusion::arrow::buffer::BooleanBuffer;
 use datafusion::arrow::datatypes::DataType;
+use datafusion::arrow::record_batch::RecordBatch;
+use datafusion::catalog::TableProvider;
 use datafusion::common::cast::as_fixed_size_binary_array;
 use datafusion::error::Result as DataFusionResult;
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
@@ -56,6 +58,40 @@ impl Engine {
         Ok(ReconcileExec::new(comparison, inputs?, emit))
     }
 
+    /// The rows of one side that have these keys, or all of them: what is compared of each, its digests, and what is carried along. `table` is read
+    /// instead of the side's own, if it is given; without `filtered`, rows that the rule leaves out as well.
+    pub async fn rows_of_side(
+        self: &Arc<Self>,
+        plan: &MatchPlan,
+        side: Side,
+        keys: Option<&Arc<Diverged>>,
+        table: Option<Arc<dyn TableProvider>>,
+        filtered: bool,
+    ) -> Result<Vec<RecordBatch>> {
+        let mut plan = plan.clone();
+        let of_side = plan.sides.get_mut(side);
+        of_side.segments = keys.map(|_| format!("{DIVERGED}(row_digest({}))", compared(&plan.key).join(", ")));
+        let of_side = plan.sides.get_mut(side);
+        if !filtered {
+            of_side.filter = None;
+            of_side.filters.clear();
+        }
+        let mut own = Cancelled::new(self, plan, Done::Rows(0));
+        if let Some(table) = table {
+            let name = table_name(&format!("#rows_{side}_{}", own.plan.rule));
+            own.register(&name, table)?;
+            own.plan.sides.get_mut(side).from = name;
+        }
+        if let Some(keys) = keys {
+            self.ctx.register_udf(diverged_before(keys.clone()));
+        }
+        let read = self.physical(&self.ctx, &digested_sql(&own.plan, side, true)?, None).await;
+        if keys.is_some() {
+            self.ctx.deregister_udf(DIVERGED);
+        }
+        Ok(datafusion::physical_plan::collect(read?, self.ctx.task_ctx()).await?)
+    }
+
     async fn rows_again(&self, plan: &MatchPlan) -> Result<BySide<Arc<dyn ExecutionPlan>>> {
         // Columns beside the key are decoded only for rows that pass.
         let ctx = self.session_with(|mut config| {
@@ -68,7 +104,7 @@ impl Engine {
 }
 
 /// The rows of few keys that are whole numbers, which a database finds by itself.
-fn named(plan: &MatchPlan, side: Side, diverged: &Diverged) -> Option<DatabaseTable> {
+pub fn named(plan: &MatchPlan, side: Side, diverged: &Diverged) -> Option<DatabaseTable> {
     let numbers = diverged.numbers()?;
     let [key] = &plan.key[..] else { return None };
     let reading = key.read.get(side);

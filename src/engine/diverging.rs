@@ -159,6 +159,23 @@ impl Found {
 }
 
 impl Diverged {
+    /// Of keys by their digests. `numbers`: the keys themselves, where they are whole numbers.
+    pub fn of_digests(engine: &Engine, mut keys: Vec<u128>, numbers: Option<Vec<Option<i64>>>) -> Result<Self> {
+        let memory = MemoryConsumer::new("keys to look at").register(&engine.ctx.runtime_env().memory_pool);
+        memory.try_grow(keys.len() * BYTES)?;
+        keys.sort_unstable();
+        keys.dedup();
+        Ok(Self {
+            divergences: vec![1; keys.len()],
+            keys,
+            equal: 0,
+            duplicates: BySide::default(),
+            within_tolerance: Vec::new(),
+            numbers: numbers.filter(|numbers| numbers.len() <= NAMED),
+            _memory: memory,
+        })
+    }
+
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()
     }

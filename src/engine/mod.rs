@@ -50,6 +50,7 @@ use crate::error::{Error, ErrorKind};
 use crate::progress::Progress;
 use crate::verdict::Guarantee;
 
+pub use again::named;
 pub use budget::{Budget, BudgetLimits, nothing as unverified};
 pub use cache::Cache;
 pub use catalog::Catalog;

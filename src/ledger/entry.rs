@@ -68,6 +68,25 @@ pub enum Event {
     Acknowledged(Acknowledged),
     /// Somebody took that back.
     Withdrawn(Acknowledged),
+    /// Changes to rows of a dataset are proposed.
+    RepairPlanned(RepairPlanned),
+    /// Somebody allows a plan, and signs that.
+    RepairApproved(RepairApproved),
+    /// A process begins to carry out a plan, or goes on with it.
+    RepairStarted {
+        /// Tells this attempt from others.
+        attempt: String,
+        plan: String,
+        /// The policy allows it without a person's word.
+        auto: bool,
+    },
+    /// What some rows come to if the transaction that changes them is committed, which it is only after this.
+    RepairBatch {
+        attempt: String,
+        plan: String,
+        file: StoredFile,
+    },
+    RepairFinished(RepairFinished),
     /// An entry before this one, signed.
     Sealed {
         number: u64,
@@ -107,6 +126,58 @@ pub struct Acknowledged {
     /// How many divergences.
     pub divergences: u64,
     /// Which.
+    pub file: StoredFile,
+}
+
+/// A plan: its name is the SHA-256 of its manifest.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RepairPlanned {
+    pub plan: String,
+    pub rule: String,
+    /// The run whose divergences it is about.
+    pub run_id: String,
+    /// Which side it changes, and that side's dataset.
+    pub side: String,
+    pub dataset: String,
+    pub actions: u64,
+    /// The plan whose changes it takes back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reverts: Option<String>,
+    /// The manifest, and the table of actions.
+    pub manifest: StoredFile,
+    pub table: StoredFile,
+}
+
+/// Somebody's word on a plan.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RepairApproved {
+    pub plan: String,
+    /// As the project names them.
+    pub approver: String,
+    pub at: DateTime<Utc>,
+    pub expires: DateTime<Utc>,
+    pub public_key: String,
+    /// Of all that stands above, in hexadecimal digits.
+    pub signature: String,
+}
+
+/// What carrying out a plan came to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RepairFinished {
+    pub attempt: String,
+    pub plan: String,
+    /// `repaired`, `partly` or `failed`.
+    pub outcome: String,
+    pub applied: u64,
+    /// They were as wanted already.
+    pub done: u64,
+    /// They had moved on, and were left alone.
+    pub stale: u64,
+    pub failed: u64,
+    /// Of both sides, as they were read to verify what is written.
+    pub source_inputs: Vec<Input>,
+    pub target_inputs: Vec<Input>,
+    /// One row an action.
     pub file: StoredFile,
 }
 
@@ -159,6 +230,18 @@ impl Event {
         }
     }
 
+    /// The plan that it is about.
+    pub fn plan(&self) -> Option<&str> {
+        match self {
+            Event::RepairPlanned(RepairPlanned { plan, .. })
+            | Event::RepairApproved(RepairApproved { plan, .. })
+            | Event::RepairStarted { plan, .. }
+            | Event::RepairBatch { plan, .. }
+            | Event::RepairFinished(RepairFinished { plan, .. }) => Some(plan),
+            _ => None,
+        }
+    }
+
     /// The run that it is about.
     pub fn run_id(&self) -> Option<&str> {
         match self {
@@ -170,6 +253,11 @@ impl Event {
             | Event::Expired { .. }
             | Event::Acknowledged(_)
             | Event::Withdrawn(_)
+            | Event::RepairPlanned(_)
+            | Event::RepairApproved(_)
+            | Event::RepairStarted { .. }
+            | Event::RepairBatch { .. }
+            | Event::RepairFinished(_)
             | Event::Sealed { .. } => None,
         }
     }
@@ -232,7 +320,7 @@ pub fn refuse_newer(number: u64, bytes: &[u8]) -> Result<()> {
         r#type: String,
     }
     let Ok(any) = serde_json::from_slice::<Any>(bytes) else { return Ok(()) };
-    const KNOWN: [&str; 9] = [
+    const KNOWN: [&str; 14] = [
         "begun",
         "run_started",
         "run_resumed",
@@ -241,6 +329,11 @@ pub fn refuse_newer(number: u64, bytes: &[u8]) -> Result<()> {
         "expired",
         "acknowledged",
         "withdrawn",
+        "repair_planned",
+        "repair_approved",
+        "repair_started",
+        "repair_batch",
+        "repair_finished",
         "sealed",
     ];
     let known = KNOWN.contains(&any.event.r#type.as_str());

@@ -26,10 +26,13 @@ use crate::error::{Error, ErrorKind, Result};
 
 pub use crate::divergence::sha256;
 pub use append::Appended;
-pub use entry::{Acknowledged, Entry, Event, RuleDone, RuleExpired, RuleNamed, StoredFile, actor};
+pub use entry::{
+    Acknowledged, Entry, Event, RepairApproved, RepairFinished, RepairPlanned, RuleDone, RuleExpired, RuleNamed,
+    StoredFile, actor,
+};
 pub use mention::Mention;
 pub use pending::complete;
-pub use seal::{PublicKey, Sealed, new_keys, read_private, read_public, seal};
+pub use seal::{PublicKey, Sealed, new_keys, read_private, read_public, seal, signed_by};
 pub use verify::{Expected, Finding, Verified, verify};
 
 const ENDING: &str = ".json";

@@ -46,8 +46,20 @@ fn signed_text(number: u64, hash: &str) -> String {
 
 /// Whether the signature is that key's, over that entry.
 pub fn holds(key: &PublicKey, signature: &str, number: u64, hash: &str) -> bool {
+    signed_by(key, signature, signed_text(number, hash).as_bytes())
+}
+
+/// Whether the signature, in hexadecimal digits, is that key's, over that text.
+pub fn signed_by(key: &PublicKey, signature: &str, text: &[u8]) -> bool {
     let Ok(signature) = hex::decode(signature) else { return false };
-    UnparsedPublicKey::new(&ED25519, &key.0).verify(signed_text(number, hash).as_bytes(), &signature).is_ok()
+    UnparsedPublicKey::new(&ED25519, &key.0).verify(text, &signature).is_ok()
+}
+
+impl PublicKey {
+    /// Of its 32 bytes.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(bytes.to_vec())
+    }
 }
 
 /// Writes a new private key to `file` and its public key to `file`.pub. Neither may be there.

@@ -222,13 +222,22 @@ impl Walk<'_> {
             Event::RunCancelled { run_id, .. } => self.told.runs.entry(run_id).or_default().cancelled = true,
             Event::RunFinished { run_id, rules, record, .. } => self.finished(number, name, run_id, rules, record),
             Event::Expired { rules, .. } => rules.iter().for_each(|rule| self.expired(rule)),
-            Event::Acknowledged(ack) | Event::Withdrawn(ack) => {
-                self.told.files.insert(ack.file.path.clone(), (ack.file, number));
+            Event::Acknowledged(ack) | Event::Withdrawn(ack) => self.named(number, ack.file),
+            Event::RepairPlanned(plan) => {
+                [plan.manifest, plan.table].into_iter().for_each(|file| self.named(number, file))
             }
+            Event::RepairBatch { file, .. } => self.named(number, file),
+            Event::RepairFinished(finished) => self.named(number, finished.file),
+            Event::RepairStarted { .. } | Event::RepairApproved(_) => {}
             Event::Sealed { number: sealed, hash, public_key, signature } => {
                 self.sealed(name, sealed, &hash, &public_key, &signature);
             }
         }
+    }
+
+    /// A file that is there from now on.
+    fn named(&mut self, number: u64, file: StoredFile) {
+        self.told.files.insert(file.path.clone(), (file, number));
     }
 
     fn finished(&mut self, number: u64, name: &str, run_id: String, rules: Vec<RuleDone>, record: StoredFile) {

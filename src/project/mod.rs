@@ -14,6 +14,7 @@ mod params;
 mod quantity;
 mod queries;
 mod raw;
+mod repair;
 mod rules;
 mod source;
 mod sql;
@@ -114,6 +115,10 @@ fn resolve(
     }
     rules.extend(queries.into_iter().map(|(rule, _)| rule));
     check_unique(&rules)?;
+    let repair = match &raw.repair.0 {
+        Some(raw) => repair::of_project(source, raw, &rules)?,
+        None => model::Repair::default(),
+    };
     Ok(Project {
         dir,
         output,
@@ -121,6 +126,7 @@ fn resolve(
         datasets: datasets.into_iter().map(|resolved| resolved.dataset).collect(),
         rules,
         params,
+        repair,
     })
 }
 

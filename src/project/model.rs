@@ -9,7 +9,8 @@ use datafusion::arrow::datatypes::DataType;
 use datafusion::scalar::ScalarValue;
 
 use crate::error::Location;
-use crate::side::BySide;
+use crate::side::{BySide, Side};
+use crate::verdict::Kind;
 
 /// A project file, resolved. Relative paths are resolved against `dir`.
 #[derive(Debug, Clone, Default)]
@@ -25,6 +26,7 @@ pub struct Project {
     pub rules: Vec<Rule>,
     /// Values for the placeholders `$name`, typed.
     pub params: BTreeMap<String, ScalarValue>,
+    pub repair: Repair,
 }
 
 #[derive(Debug, Clone)]
@@ -192,9 +194,91 @@ pub struct Rule {
     pub owner: Option<String>,
     pub description: Option<String>,
     pub allow: Allow,
+    pub repair: RuleRepair,
     pub location: Option<Location>,
     /// Hex digest of the rule's own text (YAML or SQL), so that a run record can say which version ran.
     pub version: String,
+}
+
+/// How divergences of a rule are repaired.
+#[derive(Debug, Clone, Default)]
+pub struct RuleRepair {
+    /// Which side is right; none: a person says so.
+    pub authority: Option<Authority>,
+    /// The column, by its source name, that tells what is at stake.
+    pub value: Option<String>,
+}
+
+/// Which side is right: the other one is written.
+#[derive(Debug, Clone)]
+pub enum Authority {
+    Side(Side),
+    /// The side where this column, by its source name, is greater. `missing`: the side that is right where a row stands on one side
+    /// only, or repeats; none: a person says so.
+    Newer {
+        column: String,
+        missing: Option<Side>,
+    },
+    /// Gives 'source' or 'target' over the columns of the divergence table; NULL: a person says so.
+    Sql(Fragment),
+    /// By column, by its source name; of all others, and of whole rows, `otherwise`.
+    Columns {
+        otherwise: Option<Side>,
+        columns: BTreeMap<String, Side>,
+    },
+}
+
+/// Who may repair what.
+#[derive(Debug, Clone, Default)]
+pub struct Repair {
+    /// By name, each as `ed25519:` and 64 hexadecimal digits.
+    pub approvers: BTreeMap<String, String>,
+    /// The first that fits decides.
+    pub policy: Vec<Policy>,
+    pub limits: RepairLimits,
+}
+
+/// What is decided of changes for which all of this holds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Policy {
+    /// Names of rules; empty: any.
+    pub rules: Vec<String>,
+    /// Kinds of divergences; empty: any.
+    pub kinds: Vec<Kind>,
+    /// A value is written into one of these columns, or taken out of it; names of the source. Empty: any.
+    pub columns: Vec<String>,
+    pub severity: Option<Severity>,
+    /// The whole plan has no more changes.
+    pub max_rows: Option<u64>,
+    /// No more changes a row of the table, 0 to 1.
+    pub max_share: Option<f64>,
+    /// What is at stake in the whole plan is no more, and known.
+    pub max_value: Option<f64>,
+    pub decide: Decide,
+}
+
+/// Ordered from lenient to strict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Decide {
+    Auto,
+    /// So many people, none of whom has proposed it; at least 1.
+    Approve(u32),
+    Never,
+}
+
+/// What keeps automatic repair from becoming a storm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RepairLimits {
+    pub rows_per_run: u64,
+    /// In the last 24 hours.
+    pub rows_per_day: u64,
+}
+
+impl Default for RepairLimits {
+    fn default() -> Self {
+        Self { rows_per_run: 1000, rows_per_day: 10_000 }
+    }
 }
 
 #[derive(Debug, Clone)]

@@ -71,6 +71,7 @@ fn rule(name: &str, text: String, start: Location, params: &[String]) -> Result<
         owner: header.owner,
         description: header.description,
         allow: header.allow.unwrap_or_default(),
+        repair: Default::default(),
         version: version(&text),
         location: Some(start.clone()),
         kind: RuleKind::Sql(SqlRule {

@@ -25,6 +25,8 @@ pub(crate) struct RawProject {
     /// Values for the placeholders $name in SQL, each with its type: {as_of: {date: 2026-01-31}}
     #[schemars(with = "Entries<ParamSchema>")]
     pub params: Entries<Entries<Quantity>>,
+    /// Who may repair what.
+    pub repair: Given<RawRepair>,
 }
 
 /// A type and a value: {date: 2026-01-31}
@@ -190,6 +192,9 @@ pub(crate) struct RawRule {
     pub recheck: Given<RawRecheck>,
     /// The error budget: no more divergences than this are reconciled.
     pub allow: Given<RawAllow>,
+    /// Match: which side is right where they disagree, so that the other one can be repaired. It changes nothing of what is compared.
+    #[serde(skip_serializing)]
+    pub repair: Given<RawRuleRepair>,
     /// info, warning, error or critical. Default: error
     pub severity: Given<Text>,
     /// Who answers for the rule.
@@ -257,6 +262,81 @@ pub(crate) struct RawAllow {
     pub rate: Given<Quantity>,
     /// How long a divergence may be open: 15m, 2h, 7d.
     pub age: Given<Text>,
+}
+
+/// Which side is right, and what is at stake.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(rename = "RuleRepair")]
+pub(crate) struct RawRuleRepair {
+    /// source, target, or SQL over the columns of the divergence table that gives 'source', 'target' or NULL. Or in more words.
+    pub authority: Given<Short<RawAuthority>>,
+    /// The column that tells what is at stake, by its source name: amount
+    pub value: Given<Text>,
+}
+
+/// By which side is newer, or column by column.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(rename = "Authority", extend("minProperties" = 1))]
+pub(crate) struct RawAuthority {
+    /// The side where this column is greater is right.
+    pub newer: Given<Text>,
+    /// With newer: the side that is right where a row stands on one side only. Default: a person says so.
+    pub missing: Given<Text>,
+    /// The side that is right of single columns: {phone: target}
+    pub columns: Entries<Text>,
+    /// With columns: the side that is right of all others, and of whole rows. Default: a person says so.
+    pub otherwise: Given<Text>,
+}
+
+/// Who may repair what.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(rename = "Repair")]
+pub(crate) struct RawRepair {
+    /// Who may approve plans, each with a public key: {anna: "ed25519:..."}
+    pub approvers: Entries<Text>,
+    /// What is decided of a change: the first entry that fits. None fits: one approval.
+    pub policy: Vec<RawPolicy>,
+    /// What keeps automatic repair from becoming a storm.
+    pub limits: Given<RawRepairLimits>,
+}
+
+/// An entry of the policy: it fits a change for which all of it holds.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(rename = "Policy", extend("required" = ["decide"]))]
+pub(crate) struct RawPolicy {
+    /// Changes of these rules.
+    pub rules: Given<OneOrMany<Text>>,
+    /// Divergences of these kinds: missing_in_target, missing_in_source, value_mismatch, duplicate_key
+    pub kinds: Given<OneOrMany<Text>>,
+    /// Changes that write a value into one of these columns, or take one out of it; source names.
+    pub columns: Given<OneOrMany<Text>>,
+    /// Rules of this severity.
+    pub severity: Given<Text>,
+    /// Plans of no more changes.
+    pub max_rows: Given<Quantity>,
+    /// Plans that change no greater share of the table: 0.05 or 5%
+    pub max_share: Given<Quantity>,
+    /// Plans in which no more is at stake.
+    pub max_value: Given<Quantity>,
+    /// auto (no person is asked), approve, or never
+    pub decide: Given<Text>,
+    /// With approve: by how many people. Default: 1
+    pub approvals: Given<Quantity>,
+}
+
+/// What keeps automatic repair from becoming a storm.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(rename = "RepairLimits", extend("minProperties" = 1))]
+pub(crate) struct RawRepairLimits {
+    /// Rows that one run may change by itself. Default: 1000
+    pub rows_per_run: Given<Quantity>,
+    /// Rows that are changed without a person's word in 24 hours. Default: 10000
+    pub rows_per_day: Given<Quantity>,
 }
 
 /// The JSON Schema of the project file, as `tieout schema` publishes it.

@@ -48,6 +48,7 @@ fn rule(scope: &Scope, name: &Text, raw: &RawRule) -> Result<Rule> {
         owner: source.optional(&raw.owner, "owner")?,
         description: source.optional(&raw.description, "description")?,
         allow: raw.allow.0.as_ref().map(|raw| allow(source, name, raw)).transpose()?.unwrap_or_default(),
+        repair: raw.repair.0.as_ref().map(|raw| super::repair::of_rule(scope, raw)).transpose()?.unwrap_or_default(),
         location: source.at(name),
         version: version(&serde_json::to_string(raw).unwrap_or_default()),
     })
@@ -104,6 +105,7 @@ fn totals(scope: &Scope, name: &Text, raw: &RawRule) -> Result<TotalsRule> {
         (raw.only.0.is_some(), "only"),
         (!raw.columns.0.is_empty(), "columns"),
         (raw.recheck.0.is_some(), "recheck"),
+        (raw.repair.0.is_some(), "repair"),
     ] {
         if given {
             return Err(source.error(name, format!("`{key}` does not belong to a totals rule")).hint(

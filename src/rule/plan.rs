@@ -43,6 +43,8 @@ pub struct SidePlan {
     pub filters: Vec<Filter>,
     /// Only rows for which this holds, over what is compared: the segments of both sides that do not agree.
     pub segments: Option<String>,
+    /// Columns of `from` that come along as they are, each with the name that it goes by. None where rules are compared.
+    pub carried: Vec<(String, String)>,
     /// Columns that only the filters need, as (source name, how to read it).
     pub extra: Vec<(String, Reading)>,
     /// Rows of the relation, from metadata, where no filter stands.

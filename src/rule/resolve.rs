@@ -150,6 +150,7 @@ impl Resolver<'_> {
             self.rule.filter.is_some() || self.rule.settle.is_some() || self.rule.side_filter.get(side).is_some();
         SidePlan {
             segments: None,
+            carried: Vec::new(),
             from: relation.from.clone(),
             portable: relation.portable.clone(),
             declared: relation.schema.fields().iter().filter_map(|f| Some((f.name().clone(), text_of(f)??))).collect(),

@@ -23,7 +23,7 @@ const DEPTH: usize = 1000;
 const PLAIN_DIGITS: i128 = 40;
 
 /// The canonical text of JSON; any other text as it is.
-pub(super) fn canonical(text: &str) -> Cow<'_, str> {
+pub fn canonical(text: &str) -> Cow<'_, str> {
     match (Reader { text, at: 0, out: String::with_capacity(text.len()) }).document() {
         Some(canonical) if canonical != text => canonical.into(),
         _ => text.into(),

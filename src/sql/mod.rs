@@ -36,6 +36,7 @@ pub use self::text::check_readable;
 pub use self::type_text::{parse_type, plain_type, type_text};
 pub use self::zone::Zone;
 use crate::error::Result;
+pub use json::canonical as canonical_json;
 
 /// Makes the whole vocabulary known to a session.
 pub fn register(ctx: &SessionContext) -> Result<()> {

@@ -119,6 +119,7 @@ pub fn project(dir: &Path, rule: MatchRule) -> Project {
         owner: None,
         description: None,
         allow: Allow::default(),
+        repair: Default::default(),
         location: None,
         version: String::new(),
     };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, TimeUnit};
 
-use super::{ANY_NUMBER, ANY_VALUE, TEXT_OF};
+use super::{ANY_NUMBER, ANY_VALUE, IMAGE, TEXT_OF};
 
 /// One column of a relation.
 #[derive(Debug, Clone)]
@@ -105,6 +105,16 @@ impl Column {
             native: native.to_string(),
             plain: false,
         }
+    }
+}
+
+impl Column {
+    /// The image of a column, under a name of its own.
+    pub(super) fn image(name: &str, select: String) -> Self {
+        let field =
+            Field::new(name, DataType::Utf8, true).with_metadata(HashMap::from([(IMAGE.into(), String::new())]));
+        let native = "image".to_string();
+        Self { name: name.into(), select, kind: Kind::Text, field: Arc::new(field), native, plain: false }
     }
 }
 

@@ -17,6 +17,7 @@ mod session;
 mod sqlite;
 mod table;
 mod tls;
+mod write;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -30,6 +31,12 @@ use crate::project::model::{Database, Secret, System};
 pub use checksum::{Grid, Request, SegmentBy, Segments, Sum};
 use session::Session;
 pub use table::DatabaseTable;
+pub use write::plain::shortened;
+pub use write::spoken::spoken;
+pub use write::{Change, Changes, Failure, Image, WriteLimits, Writer, ended};
+
+/// Key in a field's metadata: its cells are images (see [`crate::dataset::Writable`]).
+const IMAGE: &str = "tieout.image";
 
 /// A session that is open, or on its way.
 type Opening = Arc<OnceCell<Arc<dyn Session>>>;

@@ -25,10 +25,10 @@ use crate::sql::Hash;
 /// A table or a query, described, in the snapshot of its session.
 #[derive(Debug, Clone)]
 pub struct DatabaseTable {
-    session: Arc<dyn Session>,
-    relation: DatabaseRelation,
-    described: Arc<Described>,
-    schema: SchemaRef,
+    pub(super) session: Arc<dyn Session>,
+    pub(super) relation: DatabaseRelation,
+    pub(super) described: Arc<Described>,
+    pub(super) schema: SchemaRef,
     /// Where it is, without secrets.
     url: String,
     /// Only rows for which this holds.

@@ -17,7 +17,9 @@ use crate::rule::plan::ColumnPlan;
 
 pub use classify::{aliases, classify_sql, pair_fields};
 pub use readable::rule_sql;
-pub use side::{digested_sql, from_clause, local_checksum_sql, repeated_sql, side_sql, typed_from, zipped_sql};
+pub use side::{
+    digested_sql, from_clause, local_checksum_sql, repeated_sql, shown_keys_sql, side_sql, typed_from, zipped_sql,
+};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dialect {

@@ -10,8 +10,17 @@ use crate::rule::plan::{ColumnPlan, Filter, MatchPlan, ReadFrom, Reading, SidePl
 use crate::rule::portable;
 use crate::rule::resolve::text_of;
 use crate::rule::sql::{Dialect, Item, Parts, compared, ident, literal, render};
-use crate::side::Side;
+use crate::side::{BySide, Side};
 use crate::sql::type_text;
+
+/// Columns that come along as they are stored.
+fn carried(side: &SidePlan) -> impl Iterator<Item = Item> {
+    let stored = |name: &String| match side.declared.iter().any(|(declared, _)| declared == name) {
+        true => ident(&format!("{name}#raw")),
+        false => ident(name),
+    };
+    side.carried.iter().map(move |(name, alias)| Item { sql: stored(name), name: ident(alias) })
+}
 
 /// What stands behind FROM: where columns are declared and an analyst's SQL reads them, a subquery that types them.
 pub fn from_clause(side: &SidePlan, dialect: Dialect) -> String {
@@ -22,6 +31,7 @@ pub fn from_clause(side: &SidePlan, dialect: Dialect) -> String {
     if side.declared.is_empty() {
         return from.clone();
     }
+    let beside = side.carried.iter().filter(|(name, _)| !side.columns.contains(name));
     let columns: Vec<Item> = side
         .columns
         .iter()
@@ -32,6 +42,7 @@ pub fn from_clause(side: &SidePlan, dialect: Dialect) -> String {
             ],
             None => vec![Item { sql: ident(name), name: ident(name) }],
         })
+        .chain(beside.map(|(name, _)| Item { sql: ident(name), name: ident(name) }))
         .collect();
     render("declared", context! { columns, from => from.clone() }).unwrap_or_else(|_| from.clone())
 }
@@ -82,6 +93,7 @@ fn statement(plan: &MatchPlan, side: Side, dialect: Dialect, encoded: bool) -> R
             read.push(Item { sql: wide_of(&base, reading, column, dialect), name: wide });
         }
     }
+    read.extend(carried(side_plan));
     for (name, reading) in &side_plan.extra {
         let base = base(reading, side_plan);
         read.push(Item { sql: own(&base, reading, side_plan, dialect), name: ident(name) });
@@ -123,6 +135,29 @@ pub fn local_checksum_sql(plan: &MatchPlan, side: Side, k: &str, hash: &str, for
     let all: Vec<String> = compared(&plan.key).into_iter().chain(compared(&plan.values)).collect();
     let side_sql = side_sql(plan, side, Dialect::Engine)?;
     render("checksum/local", context! { k, hash, forms, all, side_sql })
+}
+
+/// The digest of the key of each row of a table whose columns `names` hold keys as they are shown: in the common type. As
+/// [`digested_sql`] gives it for the rows of a side whose keys could all be read. None where it cannot be told from that.
+pub fn shown_keys_sql(plan: &MatchPlan, table: &str, names: &[String]) -> Result<Option<String>> {
+    if plan.key.iter().any(|column| column.common.by_value) {
+        return Ok(None);
+    }
+    let digested = plan.key.iter().zip(names).flat_map(|(column, name)| {
+        let shown = Reading {
+            from: ReadFrom::Column(name.clone()),
+            stored: column.common.data_type.clone(),
+            text_as: None,
+            zone: None,
+            number: false,
+        };
+        let read = BySide::new(shown.clone(), shown.clone());
+        let settled = ColumnPlan { read, ..column.clone() };
+        let none = column.has_residue().then(|| "CAST(NULL AS VARCHAR)".to_string());
+        [Some(cmp(&ident(name), &settled, &shown, Dialect::Engine)), none].into_iter().flatten()
+    });
+    let keys: Vec<String> = digested.collect();
+    Ok(Some(format!("SELECT row_digest({}) AS \"#digest\" FROM {table}", keys.join(", "))))
 }
 
 /// Counts the keys that stand more than once in `source_rows` or `target_rows`.
@@ -263,6 +298,8 @@ fn compared_items(plan: &MatchPlan, side: Side, dialect: Dialect, encoded: bool)
             items.push(Item { sql: wide.clone(), name: wide });
         }
     }
+    let carried = plan.sides.get(side).carried.iter().map(|(_, alias)| ident(alias));
+    items.extend(carried.map(|alias| Item { sql: alias.clone(), name: alias }));
     items
 }
 

@@ -1,13 +1,16 @@
 //! PostgreSQL, 10 and later: connections that share an exported snapshot; rows come by `COPY ... (FORMAT binary)`.
 
 mod canonical;
+pub(super) mod catalog;
 mod connection;
 mod decode;
 mod describe;
 mod failure;
+pub(super) mod image;
 mod numeric;
 mod session;
 mod url;
+pub(super) mod write;
 
 use std::sync::Arc;
 

@@ -9,6 +9,7 @@ use rusqlite::Row;
 use rusqlite::types::ValueRef;
 
 use super::failure;
+use crate::dataset::database::IMAGE;
 use crate::dataset::database::TEXT_OF;
 use crate::dataset::database::column::{Column, Kind};
 use crate::error::{Error, ErrorKind, Result};
@@ -68,6 +69,8 @@ enum Decoder {
     Float64(Float64Builder),
     Binary(BinaryBuilder),
     Text(StringBuilder, Form, String),
+    /// Of every cell the literal that tells it from all others.
+    Image(StringBuilder),
 }
 
 /// How cells become text.
@@ -119,6 +122,7 @@ impl Decoder {
             Some(Ok(_)) => Form::Typed,
         };
         match column.kind {
+            _ if column.field.metadata().contains_key(IMAGE) => Decoder::Image(StringBuilder::new()),
             Kind::Int64 => Decoder::Int64(Int64Builder::new()),
             Kind::Float64 => Decoder::Float64(Float64Builder::new()),
             Kind::Binary => Decoder::Binary(BinaryBuilder::new()),
@@ -128,6 +132,7 @@ impl Decoder {
 
     fn push(&mut self, value: ValueRef<'_>) -> Result<(), Unfit> {
         match (self, value) {
+            (Decoder::Image(b), value) => b.append_option(super::image::image(value)),
             (Decoder::Int64(b), ValueRef::Null) => b.append_null(),
             (Decoder::Int64(b), ValueRef::Integer(integer)) => b.append_value(integer),
             (Decoder::Int64(_), _) => return Err(Unfit::NotKept("an integer")),
@@ -155,7 +160,7 @@ impl Decoder {
             Decoder::Int64(b) => Arc::new(b.finish()),
             Decoder::Float64(b) => Arc::new(b.finish()),
             Decoder::Binary(b) => Arc::new(b.finish()),
-            Decoder::Text(b, ..) => Arc::new(b.finish()),
+            Decoder::Text(b, ..) | Decoder::Image(b) => Arc::new(b.finish()),
         }
     }
 }

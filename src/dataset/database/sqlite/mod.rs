@@ -1,12 +1,15 @@
 //! SQLite files: a few connections that read the same state of one file, each on a thread of its own while it reads.
 
+pub(super) mod catalog;
 mod decode;
 mod describe;
 mod failure;
 mod file;
+pub(super) mod image;
 mod session;
 mod snapshot;
 mod types;
+pub(super) mod write;
 
 use std::path::Path;
 use std::sync::Arc;
