@@ -22,6 +22,7 @@ mod object_storage;
 mod portable;
 mod properties;
 mod readers;
+mod repair;
 mod report;
 mod residue;
 mod resume;

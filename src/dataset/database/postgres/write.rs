@@ -26,6 +26,8 @@ use crate::project::model::System;
 
 /// How long the server may be silent beyond the time that a statement may take.
 const GRACE: Duration = Duration::from_secs(10);
+const GRANT: &str =
+    "grant the user SELECT, INSERT, UPDATE and DELETE on the table: rows are locked before they are changed";
 
 pub(in crate::dataset::database) struct PostgresWriter {
     client: Client,
@@ -55,10 +57,18 @@ fn settings(limits: WriteLimits) -> String {
         "SET default_transaction_isolation = 'read committed'; SET lock_timeout = {}; SET statement_timeout = {}; \
          SET idle_in_transaction_session_timeout = 0; SET timezone = 'UTC'; SET datestyle = 'ISO, YMD'; \
          SET intervalstyle = 'iso_8601'; SET bytea_output = 'hex'; SET extra_float_digits = 3; \
-         SET standard_conforming_strings = on; \
-         SELECT current_setting('transaction_read_only'), pg_is_in_recovery()::text",
+         SET xmloption = 'content'; SET standard_conforming_strings = on",
         millis(limits.lock_timeout),
         millis(limits.statement_timeout)
+    )
+}
+
+/// Whether it only lets read; whether the user may change rows of the table at all, and so may lock them.
+fn rights(table: &str) -> String {
+    format!(
+        "SELECT (current_setting('transaction_read_only')::bool OR pg_is_in_recovery())::text, \
+         has_any_column_privilege({}, 'UPDATE')::text",
+        literal(table)
     )
 }
 
@@ -82,43 +92,50 @@ pub(in crate::dataset::database) async fn open(
     });
     let timeout = limits.statement_timeout.saturating_add(GRACE);
     let mut writer = PostgresWriter { client, task, timeout, writable: writable.clone(), columns, schema };
-    let told = writer.texts(&settings(limits)).await.map_err(crate::dataset::database::write::ended)?;
-    if told.iter().flatten().flatten().any(|is| is == "on" || is == "true") {
+    let ended = crate::dataset::database::write::ended;
+    writer.texts(&settings(limits)).await.map_err(ended)?;
+    let told = writer.texts(&rights(&writable.table)).await.map_err(ended)?;
+    let [only_reads, may] = told.first().map(Vec::as_slice).unwrap_or_default() else {
+        return Err(Error::new(ErrorKind::Data, format!("{} does not tell what may be done there", target.shown)));
+    };
+    let refused = |message: String, hint: &str| Err(Error::new(ErrorKind::Permission, message).hint(hint));
+    if only_reads.as_deref() != Some("false") {
         let message = format!("{} only lets read: nothing can be repaired there", target.shown);
-        return Err(
-            Error::new(ErrorKind::Permission, message).hint("name the primary server, and a user who may write")
-        );
+        return refused(message, "name the primary server, and a user who may write");
+    }
+    if may.as_deref() != Some("true") {
+        return refused(format!("the user may not change rows of {}", writable.table), GRANT);
     }
     Ok(writer)
 }
 
+/// What the server says, as what it means for these rows. A trigger may raise whatever it likes: so what is no word on the server
+/// itself is one on the rows.
 fn failed(error: PgFailure) -> Failure {
-    let Some(told) = error.as_db_error() else {
-        return Failure::Lost(failure::error("rows cannot be changed", error));
-    };
+    const DOING: &str = "rows cannot be changed";
+    let Some(told) = error.as_db_error() else { return Failure::Lost(failure::error(DOING, error)) };
     let state = told.code();
-    let words = || match told.constraint() {
+    let words = match told.constraint() {
         Some(name) => format!("{} ({name})", told.message()),
         None => told.message().to_string(),
     };
+    // Rights on the table itself are looked at there; policies for rows, and triggers, have the same code.
+    let is_right = told.routine().is_some_and(|routine| routine.starts_with("aclcheck_error"));
     match state.code().get(..2).unwrap_or("") {
         _ if *state == SqlState::LOCK_NOT_AVAILABLE => Failure::Busy("another transaction has the row locked".into()),
-        _ if *state == SqlState::QUERY_CANCELED => Failure::Busy(words()),
-        "40" => Failure::Busy(words()),
-        "22" | "23" | "44" | "P0" | "09" | "27" | "42"
-            if *state != SqlState::INSUFFICIENT_PRIVILEGE && *state != SqlState::SYNTAX_ERROR =>
-        {
-            Failure::Refused(words())
+        _ if *state == SqlState::QUERY_CANCELED => Failure::Busy(words),
+        "40" => Failure::Busy(words),
+        "08" | "57" => Failure::Lost(failure::error(DOING, error)),
+        _ if *state == SqlState::READ_ONLY_SQL_TRANSACTION => Failure::Error(
+            Error::new(ErrorKind::Permission, words).hint("name the primary server, and a user who may write"),
+        ),
+        _ if *state == SqlState::INSUFFICIENT_PRIVILEGE && is_right => {
+            Failure::Error(Error::new(ErrorKind::Permission, words).hint(GRANT))
         }
-        "08" | "57" => Failure::Lost(failure::error("rows cannot be changed", error)),
-        "25" => Failure::Error(
-            Error::new(ErrorKind::Permission, words()).hint("name the primary server, and a user who may write"),
-        ),
-        _ if *state == SqlState::INSUFFICIENT_PRIVILEGE => Failure::Error(
-            Error::new(ErrorKind::Permission, words())
-                .hint("grant the user SELECT, INSERT, UPDATE and DELETE on the table"),
-        ),
-        _ => Failure::Error(failure::error("rows cannot be changed", error)),
+        // The state of the transaction, the server's means, and a statement of ours that it does not understand.
+        "25" | "53" | "58" | "XX" | "F0" => Failure::Error(failure::error(DOING, error)),
+        _ if *state == SqlState::SYNTAX_ERROR => Failure::Error(failure::error(DOING, error)),
+        _ => Failure::Refused(words),
     }
 }
 
@@ -248,7 +265,8 @@ fn nulls(at: impl Iterator<Item = bool>) -> Vec<bool> {
 #[async_trait]
 impl Writer for PostgresWriter {
     async fn begin(&mut self) -> Outcome<()> {
-        self.count("BEGIN").await.map(drop)
+        // Rows of one batch may exchange their keys, by more than one statement.
+        self.count("BEGIN; SET CONSTRAINTS ALL DEFERRED").await.map(drop)
     }
 
     async fn savepoint(&mut self) -> Outcome<()> {
@@ -307,7 +325,8 @@ impl Writer for PostgresWriter {
     }
 
     async fn check(&mut self) -> Outcome<()> {
-        self.count("SET CONSTRAINTS ALL IMMEDIATE").await.map(drop)
+        // A rehearsal goes on in the same transaction.
+        self.count("SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED").await.map(drop)
     }
 
     async fn typed(&mut self, address: &[usize], at: &[Vec<Option<String>>]) -> Outcome<RecordBatch> {

@@ -1,0 +1,3 @@
+//! Repair, against real servers.
+
+mod postgres;
