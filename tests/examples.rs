@@ -215,6 +215,28 @@ fn history() {
     assert!(then.contains(" new |") && !then.contains("resolved"), "{then}");
 }
 
+#[test]
+fn repair() {
+    let tieout = Tieout::in_example("repair");
+    python::run_file(&tieout.path("make_data.py"), [tieout.dir()]);
+    let finished = tieout.run(["run", "--format", "json", "--out", "first"]).exits(1);
+    check("repair", &finished, &tieout);
+    let bin = std::path::Path::new(env!("CARGO_BIN_EXE_tieout")).parent().unwrap();
+    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
+    let tieout = tieout.env("PYTHON", venv("python")).env("PATH", path);
+    let told = Finished::of(tieout.program(&tieout.path("repair.sh"), [""; 0]), None).exits(0).stdout;
+    for part in [
+        "rows: applied 7",
+        "refused 1",
+        "approved by anna",
+        "499 of 500 rows equal",
+        "reverted",
+        "all is as it was written",
+    ] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+}
+
 /// The README shows it: it is there, and no load.
 #[test]
 fn the_picture_of_the_report_is_small() {

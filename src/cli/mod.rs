@@ -16,6 +16,7 @@ mod log;
 mod panics;
 mod past;
 mod print;
+mod repair;
 mod run;
 mod runtime;
 mod schema;
@@ -71,6 +72,7 @@ enum Command {
     Expire(expire::Args),
     Show(past::show::Args),
     Ack(past::ack::Args),
+    Repair(Box<repair::Args>),
     Init(init::Args),
     Schema(schema::Args),
     Completions(completions::Args),
@@ -120,6 +122,7 @@ impl Command {
             Command::Expire(args) => expire::execute(&args),
             Command::Show(args) => past::show::execute(&args),
             Command::Ack(args) => past::ack::execute(&args),
+            Command::Repair(args) => repair::execute(&args),
             Command::Init(args) => init::execute(args),
             Command::Schema(_) => schema::execute(),
             Command::Completions(args) => completions::execute(args),
@@ -132,6 +135,7 @@ impl Command {
             Command::Diff(args) => args.output.format == args::Format::Json,
             Command::Run(args) => args.output.format == args::Format::Json,
             Command::Ledger(args) => args.speaks_json(),
+            Command::Repair(args) => args.speaks_json(),
             Command::Expire(args) => args.format == args::Format::Json,
             Command::Status(past::status::Args { past })
             | Command::History(past::history::Args { past, .. })

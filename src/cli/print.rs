@@ -21,6 +21,12 @@ pub fn out(text: &str) -> Result<Reader> {
     written(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()))
 }
 
+/// The same for what is no text.
+pub fn bytes(bytes: &[u8]) -> Result<Reader> {
+    let mut stdout = io::stdout().lock();
+    written(stdout.write_all(bytes).and_then(|()| stdout.flush()))
+}
+
 /// What the outcome of a write to stdout means.
 pub fn written(result: io::Result<()>) -> Result<Reader> {
     match result {

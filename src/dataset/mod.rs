@@ -44,7 +44,7 @@ use crate::progress::Progress;
 use crate::project::model::{self as project, Connector, Dataset, Files};
 pub use database::{
     Change, Changes, DatabaseTable, Databases, Failure, Grid, Image, Request, SegmentBy, Segments, Sum, WriteLimits,
-    Writer, ended,
+    Writer, ended, spoken,
 };
 pub use identical::{Alike, Identical, identical};
 pub use order::KeyOrder;

@@ -108,15 +108,8 @@ impl Writable {
         match self.columns[column].native.as_str() {
             // It is kept as a value, not as the text that was given.
             "jsonb" => canonical_json(wanted) == canonical_json(stored),
-            // Several texts tell one float.
-            "double precision" if self.connector == "postgres" => {
-                match (wanted.parse::<f64>(), stored.parse::<f64>()) {
-                    (Ok(wanted), Ok(stored)) => wanted.to_bits() == stored.to_bits(),
-                    _ => false,
-                }
-            }
-            "real" if self.connector == "postgres" => match (wanted.parse::<f32>(), stored.parse::<f32>()) {
-                (Ok(wanted), Ok(stored)) => wanted.to_bits() == stored.to_bits(),
+            "double precision" | "real" => match (wanted.parse::<f64>(), stored.parse::<f64>()) {
+                (Ok(wanted), Ok(stored)) => wanted.total_cmp(&stored).is_eq(),
                 _ => false,
             },
             native if native.starts_with("numeric") => shortened(wanted) == shortened(stored),

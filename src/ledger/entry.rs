@@ -320,7 +320,7 @@ pub fn refuse_newer(number: u64, bytes: &[u8]) -> Result<()> {
         r#type: String,
     }
     let Ok(any) = serde_json::from_slice::<Any>(bytes) else { return Ok(()) };
-    const KNOWN: [&str; 9] = [
+    const KNOWN: [&str; 14] = [
         "begun",
         "run_started",
         "run_resumed",
@@ -329,6 +329,11 @@ pub fn refuse_newer(number: u64, bytes: &[u8]) -> Result<()> {
         "expired",
         "acknowledged",
         "withdrawn",
+        "repair_planned",
+        "repair_approved",
+        "repair_started",
+        "repair_batch",
+        "repair_finished",
         "sealed",
     ];
     let known = KNOWN.contains(&any.event.r#type.as_str());

@@ -121,9 +121,9 @@ pub fn allowed(project: &Project, found: &Found, manifest: &Manifest, needed: De
         return Ok(());
     }
     let more = if why.is_empty() { String::new() } else { format!("; {}", why.join("; ")) };
-    let people = if wanted == 1 { "one person" } else { "people" };
+    let people = if wanted == 1 { "one person".to_string() } else { format!("{wanted} people") };
     refused(
-        format!("the plan needs the approval of {wanted} {people} and has {}{more}", names.len()),
+        format!("the plan needs the approval of {people}, and has that of {}{more}", names.len()),
         format!("nothing was changed; `tieout repair approve {} --as NAME --key FILE` approves it", short(plan)),
     )
 }

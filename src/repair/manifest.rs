@@ -29,6 +29,11 @@ pub struct Manifest {
     pub dataset: String,
     pub connector: String,
     pub table: String,
+    /// As statements name it, quoted.
+    pub named: String,
+    /// Columns whose values the database always gives, though a new row may be told another one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fixed: Vec<String>,
     /// All columns of the table, as images have them.
     pub columns: Vec<Stored>,
     /// Columns by which a row is found. None of files, where whole rows are compared.

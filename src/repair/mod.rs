@@ -7,17 +7,25 @@
 mod action;
 mod apply;
 mod approve;
+mod auto;
+mod export;
 mod manifest;
 mod plan;
 mod plans;
 mod policy;
+mod revert;
+mod told;
 
 pub use action::{Action, Actions};
 pub use apply::{Applied, Fate, Manner, Work, apply, of_rule};
 pub use approve::{Approved, allowed, approve};
+pub use auto::{Automatic, automatic};
+pub use export::{Form, export};
 pub use manifest::{AtStake, Counts, Manifest, Stored};
 pub use plan::{Ask, Named, Part, Proposed, propose};
 pub use plans::{Attempt, Found, Plans};
+pub use revert::revert;
+pub use told::{ActionShown, CellShown, PlanLine, PlanShown, Story, Told, list, show, story};
 
 /// Where plans are, below the output.
 pub const FOLDER: &str = "repairs";

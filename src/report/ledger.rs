@@ -1,5 +1,6 @@
 //! Entries of the ledger, in words.
 
+use crate::ledger::RepairFinished;
 use crate::ledger::{Acknowledged, Entry, Event};
 use crate::report::acks::until;
 use crate::report::numbers::counted;
@@ -11,7 +12,8 @@ pub fn entry_line(entry: &Entry) -> String {
     format!("{:>6}  {at}  {}  {}\n", entry.number, escape(&entry.actor), escape(&told(&entry.event)))
 }
 
-fn told(event: &Event) -> String {
+/// What happened, in words.
+pub fn told(event: &Event) -> String {
     match event {
         Event::Begun { before } if before.is_empty() => "ledger begun".into(),
         Event::Begun { before } => format!("ledger begun, {} there before", counted(before.len() as u64, "file")),
@@ -29,13 +31,35 @@ fn told(event: &Event) -> String {
             let before = before.format("%Y-%m-%d %H:%M:%SZ");
             format!("{files} of runs before {before} expired: {}", counted(rules.len() as u64, "rule"))
         }
-        Event::RepairPlanned(plan) => format!("repair {} planned", plan.plan),
-        Event::RepairApproved(given) => format!("repair {} approved by {}", given.plan, given.approver),
-        Event::RepairStarted { plan, .. } => format!("repair {plan} begun"),
-        Event::RepairBatch { plan, file, .. } => format!("repair {plan}: {} rows", file.rows),
-        Event::RepairFinished(done) => format!("repair {} {}", done.plan, done.outcome),
+        Event::RepairPlanned(plan) => {
+            let back = plan.reverts.as_deref().map(|plan| format!(", taking back {}", short(plan))).unwrap_or_default();
+            format!("plan {} of {}: {} to change{back}", short(&plan.plan), plan.rule, counted(plan.actions, "row"))
+        }
+        Event::RepairApproved(given) => {
+            format!("plan {} approved by {}, until {}", short(&given.plan), given.approver, until(given.expires))
+        }
+        Event::RepairStarted { plan, auto, .. } => {
+            format!("plan {} begun{}", short(plan), if *auto { ", as the policy allows" } else { "" })
+        }
+        Event::RepairBatch { plan, file, .. } => {
+            format!("plan {}: about to change {}", short(plan), counted(file.rows, "row"))
+        }
+        Event::RepairFinished(done) => {
+            let RepairFinished { applied, stale, failed, .. } = done;
+            format!(
+                "plan {} {}: {applied} applied, {} done, {stale} stale, {failed} failed",
+                short(&done.plan),
+                done.outcome,
+                done.done
+            )
+        }
         Event::Sealed { number, public_key, .. } => format!("entry {number} sealed with {public_key}"),
     }
+}
+
+/// As much of a plan's digest as is shown.
+fn short(plan: &str) -> &str {
+    plan.get(..12).unwrap_or(plan)
 }
 
 fn said(ack: &Acknowledged, done: &str) -> String {

@@ -14,6 +14,7 @@ pub mod numbers;
 mod page;
 pub mod palette;
 mod past;
+pub mod repair;
 mod rule;
 mod sample;
 mod show;

@@ -23,6 +23,7 @@ fn help() {
         "schema",
         "completions",
         "expire",
+        "repair",
         "ledger",
         "keys",
     ] {

@@ -40,10 +40,12 @@ pub fn replayed(page: &Page, text: &str) -> String {
     out
 }
 
-/// A folder with the quickstart in it, and `tieout` and a `python3` that knows the readers on the path.
+/// A folder with the quickstart and the repair in it, and `tieout` and a `python3` that knows the readers on the path.
 fn folder() -> Tieout {
     let tieout = Tieout::new();
-    copy_dir(&root().join("examples/quickstart"), &tieout.path("examples/quickstart"));
+    for example in ["examples/quickstart", "examples/repair"] {
+        copy_dir(&root().join(example), &tieout.path(example));
+    }
     let bin = tieout.path(".bin");
     std::fs::create_dir(&bin).unwrap();
     std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_tieout"), bin.join("tieout")).unwrap();

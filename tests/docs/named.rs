@@ -6,7 +6,8 @@ use super::pages;
 use crate::support::root;
 use crate::support::tieout::Tieout;
 
-const COMMANDS: [&str; 18] = [
+const COMMANDS: [&str; 19] = [
+    "repair",
     "ack",
     "show",
     "diff",
@@ -28,8 +29,20 @@ const COMMANDS: [&str; 18] = [
 ];
 
 /// Commands of a command have flags of their own.
-const BELOW: [(&str, &str); 5] =
-    [("ledger", "export"), ("ledger", "show"), ("ledger", "verify"), ("ledger", "seal"), ("keys", "new")];
+const BELOW: [(&str, &str); 12] = [
+    ("ledger", "export"),
+    ("ledger", "show"),
+    ("ledger", "verify"),
+    ("ledger", "seal"),
+    ("keys", "new"),
+    ("repair", "plan"),
+    ("repair", "show"),
+    ("repair", "approve"),
+    ("repair", "apply"),
+    ("repair", "revert"),
+    ("repair", "export"),
+    ("repair", "history"),
+];
 
 /// Flags of other programs that the pages name.
 const FOREIGN: [&str; 7] = ["--bench", "--recursive", "--test", "--path", "--locked", "--export-dir", "--scale"];

@@ -31,7 +31,7 @@ fn fits(shown: &[String], printed: &[String]) -> bool {
 
 /// A line without run ids and times; columns are as wide as they need to be, so blanks and rulers are not compared.
 fn normal(line: &str) -> String {
-    let line = without_ids(line);
+    let line = without_plans(&without_ids(line));
     let words: Vec<&str> = line.split_whitespace().collect();
     let mut out: Vec<&str> = Vec::new();
     for (i, word) in words.iter().enumerate() {
@@ -60,6 +60,21 @@ fn is_clock(word: &str) -> bool {
     let like = "00:00:00Z";
     word.len() == like.len()
         && word.bytes().zip(like.bytes()).all(|(byte, like)| byte == like || like == b'0' && byte.is_ascii_digit())
+}
+
+/// Digests of plans as `PLAN`.
+fn without_plans(line: &str) -> String {
+    let mut out = String::new();
+    for (n, part) in line.split_inclusive(|c: char| !c.is_ascii_alphanumeric()).enumerate() {
+        let digits = part.trim_end_matches(|c: char| !c.is_ascii_alphanumeric());
+        let is_plan = [12, 64].contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let named = n == 0 || ["plan ", "plan=", "back ", "show ", "apply "].iter().any(|word| out.ends_with(word));
+        match is_plan && named {
+            true => out.push_str(&format!("PLAN{}", &part[digits.len()..])),
+            false => out.push_str(part),
+        }
+    }
+    out
 }
 
 /// UUIDs as `ID`.

@@ -5,8 +5,24 @@ use serde_json::Value;
 pub fn tables(schema: &Value) -> String {
     let mut out = table("The file", schema);
     let order = [
-        "Dataset", "Files", "Csv", "Ndjson", "Database", "Sqlite", "Limits", "Rule", "Column", "Settle", "Recheck",
-        "Allow", "Param",
+        "Dataset",
+        "Files",
+        "Csv",
+        "Ndjson",
+        "Database",
+        "Sqlite",
+        "Limits",
+        "Rule",
+        "Column",
+        "Settle",
+        "Recheck",
+        "Allow",
+        "RuleRepair",
+        "Authority",
+        "Param",
+        "Repair",
+        "Policy",
+        "RepairLimits",
     ];
     let defs = schema["$defs"].as_object().unwrap();
     let known = |name: &str| order.contains(&name);

@@ -79,7 +79,17 @@ impl PastArgs {
         ask: impl AsyncFnOnce(&Past) -> Result<T>,
         text: impl FnOnce(&T) -> String,
     ) -> Result<T> {
-        let told = self.place.ask(project, async |past, _| ask(past).await)?;
+        self.work(project, async |past, _| ask(past).await, text)
+    }
+
+    /// The same for what needs datasets as well.
+    pub fn work<T: Serialize>(
+        &self,
+        project: Option<&Project>,
+        work: impl AsyncFnOnce(&Past, &RunOptions) -> Result<T>,
+        text: impl FnOnce(&T) -> String,
+    ) -> Result<T> {
+        let told = self.place.ask(project, work)?;
         print::out(&match self.format {
             Format::Json => crate::report::json(&told)?,
             Format::Text => text(&told),

@@ -32,6 +32,7 @@ pub use checksum::{Grid, Request, SegmentBy, Segments, Sum};
 use session::Session;
 pub use table::DatabaseTable;
 pub use write::plain::shortened;
+pub use write::spoken::spoken;
 pub use write::{Change, Changes, Failure, Image, WriteLimits, Writer, ended};
 
 /// Key in a field's metadata: its cells are images (see [`crate::dataset::Writable`]).

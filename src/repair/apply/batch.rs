@@ -149,6 +149,10 @@ impl<'a> Rows<'a> {
                 [] if intent.is_some() => Some(Fate::Applied),
                 [] => Some(Fate::Done),
                 [one] if *one == self.before[n] => None,
+                // The database gave its key to a row that the plan has made.
+                [one] if intent.is_some() && intents.values().any(|other| other.after.as_ref() == Some(one)) => {
+                    Some(Fate::Applied)
+                }
                 [_] => Some(Fate::Stale("the row was changed since the plan was made".into())),
                 _ => Some(Fate::Stale("several rows have its key by now".into())),
             },

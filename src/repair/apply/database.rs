@@ -10,13 +10,16 @@ use datafusion::arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use crate::dataset::{Change, Image, Opened, Writable, WriteLimits, Writer};
 use crate::error::{Error, ErrorKind, Result};
 use crate::project::model::{Connector, Database};
-use crate::repair::action::{Action, from_parquet};
+use crate::repair::action::{Action, Actions, from_parquet};
 use crate::repair::apply::batch::{Came as BatchCame, Intent, Intents, Rows};
 use crate::repair::apply::carry::{Carrier, Connect, Pace, Witness, rehearse, told};
 use crate::repair::apply::fate::{self, Changed, Fate};
 use crate::repair::apply::{Came, Telling, Work, verify};
 use crate::repair::plan::image_rows;
+use crate::repair::plans::{Found, Plans};
 use crate::run::Look;
+
+type Images = Vec<Option<Image>>;
 
 /// Images that were really there, by action.
 type Real = Vec<(Option<Image>, Option<Image>)>;
@@ -76,7 +79,7 @@ pub async fn carry_out(
         before: image_rows(&actions.before)?,
         after: image_rows(&actions.after)?,
     };
-    let intents = intents(work).await?;
+    let intents = intents(work.plans, work.found, actions).await?;
     let mut fates: Vec<Option<Fate>> =
         actions.actions.iter().map(|action| action.refused.clone().map(Fate::Refused)).collect();
     // A new row that the database gives its key could be put there twice.
@@ -132,7 +135,7 @@ fn ended(fates: Vec<Option<Fate>>) -> Vec<Fate> {
 }
 
 /// What was really there, where a row was changed; else as planned.
-fn as_planned(work: &Work<'_>, real: Real) -> Result<(Vec<Option<Image>>, Vec<Option<Image>>)> {
+fn as_planned(work: &Work<'_>, real: Real) -> Result<(Images, Images)> {
     let (before, after) = (image_rows(&work.actions.before)?, image_rows(&work.actions.after)?);
     let planned = before.into_iter().zip(after);
     let one = |(n, ((real_before, real_after), (before, after))): (usize, ((_, _), (Image, Image)))| {
@@ -170,13 +173,13 @@ pub fn images<'a>(writable: &Writable, rows: impl Iterator<Item = Option<&'a Ima
 }
 
 /// What earlier attempts were about to make of the rows: of several, the last one.
-async fn intents(work: &Work<'_>) -> Result<Intents> {
+pub async fn intents(plans: &Plans, found: &Found, actions: &Actions) -> Result<Intents> {
     let mut intents = Intents::new();
-    for file in work.found.attempts.iter().flat_map(|attempt| &attempt.batches) {
-        let changed = Changed::of_table(&from_parquet(work.plans.stored(file).await?)?, work.actions)?;
+    for file in found.attempts.iter().flat_map(|attempt| &attempt.batches) {
+        let changed = Changed::of_table(&from_parquet(plans.stored(file).await?)?, actions)?;
         let (before, after) = (image_rows(&changed.before)?, image_rows(&changed.after)?);
         for ((n, before), after) in changed.numbers.into_iter().zip(before).zip(after) {
-            let action = &work.actions.actions[n];
+            let action = &actions.actions[n];
             let intent =
                 Intent { before: action.has_before().then_some(before), after: action.has_after().then_some(after) };
             intents.insert(n, intent);

@@ -18,12 +18,14 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::{Event, Head, RepairFinished};
 use crate::project::model::{Project, Rule};
 use crate::repair::action::{Action, Actions, to_parquet};
+use crate::repair::approve::allowed;
 use crate::repair::manifest::{Manifest, short};
-use crate::repair::plan::address;
+use crate::repair::plan::{address, needed};
 use crate::repair::plans::{Found, Plans, place};
 use crate::run::{Look, RunOptions};
 use crate::side::{BySide, Side};
-pub use fate::{Changed, Fate};
+pub use database::{images, intents};
+pub use fate::Fate;
 
 /// How a plan is carried out.
 #[derive(Debug, Clone)]
@@ -137,6 +139,11 @@ pub async fn apply(work: &Work<'_>) -> Result<Applied> {
     let opened = look.opened(side).await?;
     let writable = opened.writable().await?;
     check(manifest, &opened, &writable)?;
+    let needed = needed(work.project, work.rule, &look, side, actions, manifest.table_rows);
+    // What is rolled back needs nobody's word.
+    if !manner.dry_run {
+        allowed(work.project, found, manifest, needed)?;
+    }
     let mut attempt = match manner.dry_run {
         true => None,
         false => Some(Telling::begin(work).await?),
@@ -301,14 +308,14 @@ impl<'a> Telling<'a> {
     }
 }
 
-/// For a plan that is of no use any more.
-pub fn of_rule<'a>(project: &'a Project, manifest: &Manifest, plan: &str) -> Result<&'a Rule> {
+/// The rule of a plan, which must still be the one that it was made for; where the way `back` is gone, it may have changed.
+pub fn of_rule<'a>(project: &'a Project, manifest: &Manifest, plan: &str, back: bool) -> Result<&'a Rule> {
     let rule = project.rules.iter().find(|rule| rule.name == manifest.rule).ok_or_else(|| {
         Error::new(ErrorKind::Changed, format!("the project has no rule `{}` any more", manifest.rule))
             .context("plan", short(plan).to_string())
     })?;
     // What is put back is not the rule's.
-    if rule.version != manifest.rule_version && manifest.reverts.is_none() {
+    if rule.version != manifest.rule_version && manifest.reverts.is_none() && !back {
         let error = Error::new(ErrorKind::Changed, format!("the rule `{}` changed since the plan was made", rule.name));
         return Err(error.context("plan", short(plan).to_string()).hint("run the rule again and plan anew"));
     }

@@ -44,14 +44,14 @@ pub async fn assign(look: &Look, authority: &Authority, found: &RecordBatch) -> 
     let rights = rights(look, authority, found).await?;
     let changed = column(found, "changed_columns")?.as_list::<i32>().clone();
     let mut assigned = Assigned::default();
-    for row in 0..found.num_rows() {
+    for (row, right) in rights.iter().enumerate() {
         let kind = Kind::ALL.into_iter().find(|kind| kind.as_str() == kinds.value(row));
         let kind = kind.ok_or_else(|| Error::new(ErrorKind::Data, "a divergence of a kind that is not known"))?;
         if kind == Kind::ValueMismatch {
             let names = cast(&changed.value(row), &DataType::Utf8)?;
             let mut by_side: BySide<Vec<String>> = BySide::default();
             for name in names.as_string::<i32>().iter().flatten() {
-                match of_column(authority, name, &rights[row]) {
+                match of_column(authority, name, right) {
                     Ok(right) => by_side.get_mut(right.other()).push(name.to_string()),
                     Err(why) => *assigned.undecided.entry(why).or_default() += 1,
                 }
@@ -65,7 +65,7 @@ pub async fn assign(look: &Look, authority: &Authority, found: &RecordBatch) -> 
             continue;
         }
         let stands = if sides.value(row) == Side::Source.as_str() { Side::Source } else { Side::Target };
-        match &rights[row] {
+        match right {
             Ok(right) => {
                 let change = if stands == *right { Change::Insert } else { Change::Delete };
                 assigned.written.get_mut(right.other()).push(Want { row, kind, change, columns: Vec::new() });

@@ -201,7 +201,7 @@ pub fn address<'a>(opened: &Opened, writable: &'a Writable) -> Result<Option<&'a
 }
 
 /// Puts the actions in the order in which they can be done; refuses what cannot.
-fn ordered(writable: &Writable, actions: &mut Actions) -> Result<()> {
+pub fn ordered(writable: &Writable, actions: &mut Actions) -> Result<()> {
     let (before, after) = (image_rows(&actions.before)?, image_rows(&actions.after)?);
     let open: Vec<usize> = (0..actions.len()).filter(|n| actions.actions[*n].refused.is_none()).collect();
     let step = |n: &usize| {
@@ -272,6 +272,20 @@ fn weighed(
         action.reason = why;
     }
     actions
+}
+
+/// The strictest decision of today's policy on any action of a plan.
+pub fn needed(
+    project: &Project,
+    rule: &Rule,
+    look: &Look,
+    side: Side,
+    actions: &Actions,
+    table_rows: Option<u64>,
+) -> Decide {
+    let actions = weighed(project, rule, look, side, actions.clone(), table_rows);
+    let open = actions.actions.iter().filter(|action| action.refused.is_none());
+    open.map(|action| action.decide).max().unwrap_or(Decide::Auto)
 }
 
 /// Columns that a value is written into, or taken out of.
@@ -357,6 +371,14 @@ impl Draft<'_> {
             dataset: self.look.datasets.get(self.side).clone(),
             connector: self.opened.connector.to_string(),
             table: self.opened.inputs.first().map_or_else(String::new, |input| input.url.clone()),
+            named: self.writable.table.clone(),
+            fixed: self
+                .writable
+                .columns
+                .iter()
+                .filter(|column| column.fixed.is_some())
+                .map(|column| column.name.clone())
+                .collect(),
             columns: stored(self.writable),
             address: address.map(|unique| unique.columns.iter().map(name).collect()).unwrap_or_default(),
             authority: self.authority,
@@ -404,11 +426,13 @@ fn notes(writable: &Writable, actions: &Actions) -> Vec<String> {
             writable.triggers.join(", ")
         ));
     }
-    let inserts = actions.actions.iter().any(|action| action.change == Change::Insert && action.refused.is_none());
-    let given = writable.columns.iter().filter(|column| column.has_default && column.generated.is_none());
-    let given: Vec<&str> = given.map(|column| column.name.as_str()).collect();
-    if inserts && !given.is_empty() {
-        notes.push(format!("in new rows, what the plan does not set of {} gets its default", given.join(", ")));
+    let inserts =
+        || actions.actions.iter().filter(|action| action.change == Change::Insert && action.refused.is_none());
+    let left = |n: &usize| writable.columns[*n].generated.is_none() && inserts().any(|action| !action.set.contains(n));
+    let left: Vec<usize> = (0..writable.columns.len()).filter(left).collect();
+    if !left.is_empty() {
+        let names: Vec<&str> = left.iter().map(|n| writable.columns[*n].name.as_str()).collect();
+        notes.push(format!("in new rows, {} get what the table gives by itself, or NULL", names.join(", ")));
     }
     notes
 }

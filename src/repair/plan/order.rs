@@ -11,13 +11,16 @@ pub struct Step<'a> {
     pub after: Option<&'a Image>,
 }
 
+/// Which change has a value.
+type Holders<'a> = HashMap<Vec<&'a str>, usize>;
+
 /// For each change the step that it is in, from 0; or why it cannot be done.
 pub fn order(writable: &Writable, steps: &[Step<'_>]) -> Vec<Result<u32, String>> {
     let mut waits: Vec<Vec<usize>> = vec![Vec::new(); steps.len()];
     let mut refused: Vec<Option<String>> = vec![None; steps.len()];
     for unique in &writable.uniques {
         let names = || names(writable, &unique.columns);
-        let (mut gives, mut takes): (HashMap<Vec<&str>, usize>, HashMap<Vec<&str>, usize>) = Default::default();
+        let (mut gives, mut takes): (Holders<'_>, Holders<'_>) = Default::default();
         for (n, step) in steps.iter().enumerate() {
             if let Some(value) = given_up(step, &unique.columns) {
                 gives.insert(value, n);
@@ -34,7 +37,7 @@ pub fn order(writable: &Writable, steps: &[Step<'_>]) -> Vec<Result<u32, String>
         }
     }
     for parent in &writable.parents {
-        let (mut made, mut gone): (HashMap<Vec<&str>, usize>, HashMap<Vec<&str>, usize>) = Default::default();
+        let (mut made, mut gone): (Holders<'_>, Holders<'_>) = Default::default();
         for (n, step) in steps.iter().enumerate() {
             if let Some(value) = taken(step, &parent.to) {
                 made.insert(value, n);

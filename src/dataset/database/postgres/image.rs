@@ -10,13 +10,13 @@ pub(in crate::dataset::database) fn select(column: &WritableColumn) -> String {
 }
 
 /// A cell as its image. How money is written depends on the server, and how it is set.
-pub(super) fn as_text(cell: &str, native: &str) -> String {
+pub(in crate::dataset::database) fn as_text(cell: &str, native: &str) -> String {
     if native == "money" { format!("{cell}::numeric::text") } else { format!("{cell}::text") }
 }
 
 /// A text as a value of the type. An explicit cast to a type with a length would cut what is longer, so it goes to the type without one; storing it
 /// then finds what does not fit.
-pub(super) fn of_text(text: &str, native: &str) -> String {
+pub(in crate::dataset::database) fn of_text(text: &str, native: &str) -> String {
     if native == "money" { format!("({text}::numeric)::money") } else { format!("({text})::{}", base(native)) }
 }
 

@@ -193,7 +193,7 @@ fn real(native: &str, value: &Plain) -> Spelling {
         // Compared as the narrower of the two.
         Plain::Float(double) => match *double as f32 {
             real if real.is_infinite() && double.is_finite() => {
-                return Err(format!("{double} does not fit into {native}"));
+                return Err(format!("{double:?} does not fit into {native}"));
             }
             real => real,
         },
@@ -202,16 +202,14 @@ fn real(native: &str, value: &Plain) -> Spelling {
     Ok(float_text(real.into(), &format!("{real:e}"), REAL_FIXED))
 }
 
-/// A number as a float. A whole number is one exactly, or it is refused.
-fn parsed<T: std::str::FromStr + Copy + Into<f64>>(native: &str, value: &Plain) -> std::result::Result<T, String> {
+/// A number as a float, which must hold the very number that was meant.
+fn parsed<T: std::str::FromStr + std::fmt::Display>(native: &str, value: &Plain) -> std::result::Result<T, String> {
     let digits = digits(native, value)?;
-    let refused = || format!("{digits} does not fit into {native}");
-    let real: T = digits.parse().map_err(|_| refused())?;
-    let exact = match value {
-        Plain::Int(integer) => real.into() as i128 == *integer,
-        _ => real.into().is_finite(),
-    };
-    if exact { Ok(real) } else { Err(refused()) }
+    let real: T = digits.parse().map_err(|_| format!("{digits} does not fit into {native}"))?;
+    match numeral(&plain::shortened(&real.to_string())) == numeral(&plain::shortened(&digits)) {
+        true => Ok(real),
+        false => Err(format!("{digits} does not fit into {native}, which would keep {real}")),
+    }
 }
 
 /// As PostgreSQL shows a float whose digits are the shortest that tell it. `scientific`: such as `1.5e-7`.
@@ -304,7 +302,12 @@ mod tests {
         }
         assert_eq!(real("real", &Plain::Float32(123_456.0)).unwrap(), "123456");
         assert_eq!(real("real", &Plain::Float32(1_234_567.0)).unwrap(), "1.234567e+06");
-        assert_eq!(real("real", &Plain::Float(1e300)), Err(format!("{} does not fit into real", 1e300)));
+        assert_eq!(real("real", &Plain::Float(1e300)), Err("1e300 does not fit into real".into()));
+        let decimal = |digits: &str| Plain::Decimal(digits.into());
+        assert!(real("real", &decimal("1e40")).is_err() && real("real", &decimal("1".repeat(40).as_str())).is_err());
+        assert!(double("double precision", &decimal("12345678901234567890")).is_err());
+        assert_eq!(double("double precision", &decimal("-0.50")), Ok("-0.5".into()));
+        assert_eq!(real("real", &decimal("0.1")), Ok("0.1".into()));
     }
 
     #[test]

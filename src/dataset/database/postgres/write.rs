@@ -26,8 +26,8 @@ use crate::project::model::System;
 
 /// How long the server may be silent beyond the time that a statement may take.
 const GRACE: Duration = Duration::from_secs(10);
-const GRANT: &str =
-    "grant the user SELECT, INSERT, UPDATE and DELETE on the table: rows are locked before they are changed";
+const GRANT: &str = "grant the user SELECT, INSERT, UPDATE and DELETE on the table";
+const PRIMARY: &str = "name the primary server, and a user who may write";
 
 pub(in crate::dataset::database) struct PostgresWriter {
     client: Client,
@@ -57,18 +57,10 @@ fn settings(limits: WriteLimits) -> String {
         "SET default_transaction_isolation = 'read committed'; SET lock_timeout = {}; SET statement_timeout = {}; \
          SET idle_in_transaction_session_timeout = 0; SET timezone = 'UTC'; SET datestyle = 'ISO, YMD'; \
          SET intervalstyle = 'iso_8601'; SET bytea_output = 'hex'; SET extra_float_digits = 3; \
-         SET xmloption = 'content'; SET standard_conforming_strings = on",
+         SET xmloption = 'content'; SET standard_conforming_strings = on; \
+         SELECT current_setting('transaction_read_only'), pg_is_in_recovery()::text",
         millis(limits.lock_timeout),
         millis(limits.statement_timeout)
-    )
-}
-
-/// Whether it only lets read; whether the user may change rows of the table at all, and so may lock them.
-fn rights(table: &str) -> String {
-    format!(
-        "SELECT (current_setting('transaction_read_only')::bool OR pg_is_in_recovery())::text, \
-         has_any_column_privilege({}, 'UPDATE')::text",
-        literal(table)
     )
 }
 
@@ -92,19 +84,18 @@ pub(in crate::dataset::database) async fn open(
     });
     let timeout = limits.statement_timeout.saturating_add(GRACE);
     let mut writer = PostgresWriter { client, task, timeout, writable: writable.clone(), columns, schema };
-    let ended = crate::dataset::database::write::ended;
-    writer.texts(&settings(limits)).await.map_err(ended)?;
-    let told = writer.texts(&rights(&writable.table)).await.map_err(ended)?;
-    let [only_reads, may] = told.first().map(Vec::as_slice).unwrap_or_default() else {
-        return Err(Error::new(ErrorKind::Data, format!("{} does not tell what may be done there", target.shown)));
-    };
-    let refused = |message: String, hint: &str| Err(Error::new(ErrorKind::Permission, message).hint(hint));
-    if only_reads.as_deref() != Some("false") {
+    let table = literal(&writable.table);
+    let told = writer.texts(&settings(limits)).await.map_err(crate::dataset::database::write::ended)?;
+    if told.iter().flatten().flatten().any(|is| is == "on" || is == "true") {
         let message = format!("{} only lets read: nothing can be repaired there", target.shown);
-        return refused(message, "name the primary server, and a user who may write");
+        return Err(Error::new(ErrorKind::Permission, message).hint(PRIMARY));
     }
-    if may.as_deref() != Some("true") {
-        return refused(format!("the user may not change rows of {}", writable.table), GRANT);
+    let may = ["INSERT", "UPDATE", "DELETE"].map(|right| format!("has_table_privilege({table}, '{right}')::text"));
+    let may = writer.texts(&format!("SELECT {}", may.join(", "))).await;
+    let may = may.map_err(crate::dataset::database::write::ended)?;
+    if may.iter().flatten().flatten().any(|is| is == "false") {
+        let message = format!("{} must not be changed by this user", writable.table);
+        return Err(Error::new(ErrorKind::Permission, message).hint(format!("{GRANT}; nothing was changed")));
     }
     Ok(writer)
 }
@@ -126,9 +117,9 @@ fn failed(error: PgFailure) -> Failure {
         _ if *state == SqlState::QUERY_CANCELED => Failure::Busy(words),
         "40" => Failure::Busy(words),
         "08" | "57" => Failure::Lost(failure::error(DOING, error)),
-        _ if *state == SqlState::READ_ONLY_SQL_TRANSACTION => Failure::Error(
-            Error::new(ErrorKind::Permission, words).hint("name the primary server, and a user who may write"),
-        ),
+        _ if *state == SqlState::READ_ONLY_SQL_TRANSACTION => {
+            Failure::Error(Error::new(ErrorKind::Permission, words).hint(PRIMARY))
+        }
         _ if *state == SqlState::INSUFFICIENT_PRIVILEGE && is_right => {
             Failure::Error(Error::new(ErrorKind::Permission, words).hint(GRANT))
         }
@@ -265,8 +256,11 @@ fn nulls(at: impl Iterator<Item = bool>) -> Vec<bool> {
 #[async_trait]
 impl Writer for PostgresWriter {
     async fn begin(&mut self) -> Outcome<()> {
-        // Rows of one batch may exchange their keys, by more than one statement.
-        self.count("BEGIN; SET CONSTRAINTS ALL DEFERRED").await.map(drop)
+        let hash = xxhash_rust::xxh3::xxh3_64(format!("tieout repair {}", self.writable.table).as_bytes()) as i64;
+        // A transaction whose connection was cut may still be on its way to its end: what it comes to must be seen by this one.
+        self.count(&format!("BEGIN; SELECT pg_advisory_xact_lock({hash}); SET CONSTRAINTS ALL DEFERRED"))
+            .await
+            .map(drop)
     }
 
     async fn savepoint(&mut self) -> Outcome<()> {
@@ -325,7 +319,6 @@ impl Writer for PostgresWriter {
     }
 
     async fn check(&mut self) -> Outcome<()> {
-        // A rehearsal goes on in the same transaction.
         self.count("SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED").await.map(drop)
     }
 

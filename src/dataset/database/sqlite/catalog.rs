@@ -1,8 +1,9 @@
 //! What SQLite's schema says of a table that is to be changed.
 
 use datafusion::arrow::datatypes::DataType;
+use minijinja::context;
 
-use crate::dataset::database::relation::{literal, quoted};
+use crate::dataset::database::relation::{literal, quoted, rendered};
 use crate::dataset::database::session::{Session, TextRows};
 use crate::dataset::{Dependent, Parent, Unique, Writable, WritableColumn};
 use crate::error::{Error, ErrorKind, Result};
@@ -31,9 +32,7 @@ pub(in crate::dataset::database) async fn writable(
     let without_rowid = without_rowid.as_deref() == Some("1");
     let table = literal(name);
     let told = session
-        .rows(&format!(
-            "SELECT name, coalesce(type, ''), \"notnull\", dflt_value, pk, hidden FROM pragma_table_xinfo({table}, 'main') ORDER BY cid"
-        ))
+        .rows(&rendered(include_str!("../../../../queries/repair/sqlite_columns.sql"), context! { table => &table })?)
         .await?;
     let mut key: Vec<(i64, usize)> = Vec::new();
     let mut columns = Vec::new();
@@ -91,10 +90,7 @@ pub(in crate::dataset::database) async fn writable(
 /// Unique indexes over plain columns and all rows.
 async fn indexes(session: &dyn Session, table: &str, columns: &[WritableColumn]) -> Result<Vec<Unique>> {
     let rows = session
-        .rows(&format!(
-            "SELECT l.name, l.origin, x.cid FROM pragma_index_list({table}, 'main') AS l, pragma_index_xinfo(l.name, 'main') AS x \
-             WHERE l.\"unique\" = 1 AND l.partial = 0 AND x.key = 1 ORDER BY l.seq, x.seqno"
-        ))
+        .rows(&rendered(include_str!("../../../../queries/repair/sqlite_uniques.sql"), context! { table => table })?)
         .await?;
     let mut found: Vec<(Unique, bool)> = Vec::new();
     for row in rows {
@@ -128,11 +124,10 @@ async fn references(
 ) -> Result<(Vec<Parent>, Vec<Dependent>)> {
     let table = literal(name);
     let rows: TextRows = session
-        .rows(&format!(
-            "SELECT t.name, f.id, f.\"from\", f.\"to\", f.on_update, f.on_delete FROM main.sqlite_schema AS t, \
-             pragma_foreign_key_list(t.name) AS f WHERE t.type = 'table' AND f.\"table\" = {table} COLLATE NOCASE \
-             ORDER BY t.name, f.id, f.seq"
-        ))
+        .rows(&rendered(
+            include_str!("../../../../queries/repair/sqlite_references.sql"),
+            context! { table => &table },
+        )?)
         .await?;
     let primary = uniques.iter().find(|unique| unique.primary).map(|unique| unique.columns.clone()).unwrap_or_default();
     let (mut parents, mut dependents): (Vec<Parent>, Vec<Dependent>) = (Vec::new(), Vec::new());

@@ -90,7 +90,7 @@ fn affinity(declared: &str) -> Affinity {
         Affinity::Integer
     } else if has("CHAR") || has("CLOB") || has("TEXT") {
         Affinity::Text
-    } else if has("BLOB") || upper.is_empty() || upper == "ANY" {
+    } else if has("BLOB") || upper.is_empty() {
         Affinity::Blob
     } else if has("REAL") || has("FLOA") || has("DOUB") {
         Affinity::Real
@@ -151,7 +151,9 @@ fn number(affinity: Affinity, declared: &str, digits: &str) -> std::result::Resu
     let whole = short.parse::<i64>().ok();
     match affinity {
         Affinity::Text => Ok(text_image(&short)),
-        Affinity::Integer | Affinity::Numeric | Affinity::Blob if whole.is_some() => Ok(short),
+        Affinity::Integer | Affinity::Numeric | Affinity::Blob if whole.is_some() => {
+            Ok(whole.map_or(short, |whole| whole.to_string()))
+        }
         Affinity::Blob if digits.contains('.') => Ok(text_image(&short)),
         _ => {
             // It becomes a float: only if that is the very number.
@@ -165,15 +167,14 @@ fn number(affinity: Affinity, declared: &str, digits: &str) -> std::result::Resu
 }
 
 fn float(affinity: Affinity, real: f64) -> std::result::Result<String, String> {
-    /// Beyond it, a float is kept as one.
-    const WHOLE: f64 = 9_007_199_254_740_992.0;
     if real.is_nan() {
         return Err("SQLite stores NaN as NULL".into());
     }
     Ok(match affinity {
         Affinity::Text => text_image(&format!("{real:?}")),
-        Affinity::Integer | Affinity::Numeric if real.fract() == 0.0 && real.abs() <= WHOLE => {
-            format!("{real:.0}").replace("-0", "0")
+        // As far as a whole number holds it.
+        Affinity::Integer | Affinity::Numeric if (real as i64) as f64 == real && real.abs() < 9.2e18 => {
+            (real as i64).to_string()
         }
         Affinity::Real if real == 0.0 => "0.0".into(),
         _ => image(ValueRef::Real(real)).unwrap_or_default(),
@@ -241,6 +242,9 @@ mod tests {
         assert!(spelled("NUMERIC", decimal("12345678901234567.89")).unwrap_err().contains("does not fit"));
         assert_eq!(spelled("INTEGER", Plain::Float(3.0)).unwrap(), "3");
         assert_eq!(spelled("REAL", Plain::Int(3)).unwrap(), "3.0");
+        assert_eq!(spelled("INTEGER", Plain::Float(1e17)).unwrap(), "100000000000000000");
+        assert_eq!(spelled("INTEGER", Plain::Float(-0.0)).unwrap(), "0");
+        assert_eq!(spelled("NUMERIC", Plain::Text("007".into())).unwrap(), "7");
         assert_eq!(spelled("INTEGER", Plain::Text("2024-01-31".into())).unwrap(), "'2024-01-31'");
         assert_eq!(spelled("NUMERIC", Plain::Text(" 12.0".into())).unwrap(), "12");
         assert_eq!(spelled("BOOLEAN", Plain::Bool(true)).unwrap(), "1");

@@ -54,7 +54,9 @@ impl SqliteWriter {
             let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
             let connection = Connection::open_with_flags(&path, flags)?;
             connection.busy_timeout(limits.lock_timeout)?;
-            connection.execute_batch("PRAGMA foreign_keys = ON; PRAGMA recursive_triggers = OFF")?;
+            connection
+                .execute_batch("PRAGMA foreign_keys = ON; PRAGMA recursive_triggers = OFF; PRAGMA cache_spill = OFF")?;
+            // (Pages of a transaction that went to disk early would wait for every reader of the file.)
             // Whether it can be written to at all; nothing is.
             connection.execute_batch("BEGIN IMMEDIATE; ROLLBACK")?;
             Ok(connection)
@@ -154,18 +156,19 @@ impl Table {
         self.listed(self.all(), same, " AND ")
     }
 
+    /// `OR ABORT`, for a table may say by itself that another row gives way: `UNIQUE ON CONFLICT REPLACE`.
     fn statement(&self, change: Change, address: &[usize], set: &[usize]) -> String {
         let table = &self.writable.table;
         match change {
-            Change::Insert if set.is_empty() => format!("INSERT INTO {table} DEFAULT VALUES"),
+            Change::Insert if set.is_empty() => format!("INSERT OR ABORT INTO {table} DEFAULT VALUES"),
             Change::Insert => {
                 let names = self.listed(set.iter().copied(), |name| name, ", ");
                 let values = vec!["?"; set.len()].join(", ");
-                format!("INSERT INTO {table} ({names}) VALUES ({values})")
+                format!("INSERT OR ABORT INTO {table} ({names}) VALUES ({values})")
             }
             Change::Update => {
                 let given = self.listed(set.iter().copied(), |name| format!("{name} = ?"), ", ");
-                format!("UPDATE {table} SET {given} WHERE {} AND {}", self.at(address), self.unchanged())
+                format!("UPDATE OR ABORT {table} SET {given} WHERE {} AND {}", self.at(address), self.unchanged())
             }
             Change::Delete => format!("DELETE FROM {table} WHERE {} AND {}", self.at(address), self.unchanged()),
         }
@@ -284,7 +287,8 @@ impl Writer for SqliteWriter {
     async fn typed(&mut self, address: &[usize], at: &[Vec<Option<String>>]) -> Outcome<RecordBatch> {
         let (address, at) = (address.to_vec(), at.to_vec());
         self.work(move |connection, table| {
-            let selected: Vec<&str> = table.columns.iter().map(|column| column.select.as_str()).collect();
+            let selected = table.columns.iter().map(|column| column.select.clone());
+            let selected: Vec<String> = selected.chain(address.iter().map(|n| table.name(*n))).collect();
             let sql = format!("SELECT {} FROM {} WHERE {}", selected.join(", "), table.from, table.at(&address));
             let mut statement = connection.prepare(&sql).map_err(failed)?;
             let mut batches = Vec::new();
@@ -294,7 +298,15 @@ impl Writer for SqliteWriter {
                 let mut decoders = Decoders::new(&table.columns, table.schema.clone(), usize::MAX);
                 let mut rows = statement.query(params_from_iter(values)).map_err(failed)?;
                 while let Some(row) = rows.next().map_err(failed)? {
-                    decoders.push(row)?;
+                    // A collation, or an affinity, may find more than was asked for.
+                    let mut is = true;
+                    for (n, cell) in place.iter().enumerate() {
+                        let stored = row.get_ref(table.columns.len() + n).map_err(failed)?;
+                        is &= image::image(stored) == *cell;
+                    }
+                    if is {
+                        decoders.push(row)?;
+                    }
                 }
                 batches.push(decoders.finish()?.0);
             }

@@ -3,6 +3,7 @@
 //! Nothing here decides what is to be changed: `repair` does. What a statement is stands in `queries/repair/`.
 
 pub mod plain;
+pub mod spoken;
 mod table;
 
 use std::fmt;

@@ -135,7 +135,10 @@ fn what_would_be_stored_as_another_value_is_refused() {
     );
     assert_eq!(
         told(&target, "d", Int64Array::from(vec![9_007_199_254_740_992, 9_007_199_254_740_993])),
-        ["9.007199254740992e+15", "! 9007199254740993 does not fit into double precision"]
+        [
+            "9.007199254740992e+15",
+            "! 9007199254740993 does not fit into double precision, which would keep 9007199254740992"
+        ]
     );
     assert_eq!(
         told(&target, "r", Float32Array::from(vec![1.0, 1e6, 123456.0, 0.1, 1e-45])),

@@ -1,0 +1,105 @@
+//! The way back: a plan of its own, of the images that were really there, which is carried out like any other and can be taken back itself.
+
+use datafusion::arrow::record_batch::RecordBatch;
+
+use crate::dataset::{Change, Dependent, Image, Writable};
+use crate::error::{Error, ErrorKind, Result};
+use crate::project::model::Project;
+use crate::repair::action::{Action, Actions};
+use crate::repair::apply::{Applied, Manner, Work, apply, images, intents, of_rule, side_of};
+use crate::repair::manifest::short;
+use crate::repair::plan::{Draft, ordered};
+use crate::repair::plans::{Found, Plans};
+use crate::run::{Look, RunOptions};
+
+/// Puts back what a plan has changed, where nobody else has changed it since.
+pub async fn revert(
+    project: &Project,
+    plans: &Plans,
+    found: &Found,
+    manner: &Manner,
+    options: &RunOptions,
+) -> Result<Applied> {
+    let manifest = plans.manifest(found).await?;
+    let actions = plans.actions(found, &manifest).await?;
+    let changed = intents(plans, found, &actions).await?;
+    if changed.is_empty() {
+        let error = Error::new(ErrorKind::Usage, "nothing was changed by the plan, so nothing can be taken back");
+        return Err(error
+            .context("plan", short(found.digest()).to_string())
+            .hint("`tieout repair history` tells what became of it"));
+    }
+    let rule = of_rule(project, &manifest, found.digest(), true)?;
+    let look = Look::open(project, rule, &manifest.run_id, options).await?;
+    let side = side_of(&manifest)?;
+    let opened = look.opened(side).await?;
+    let writable = opened.writable().await?;
+    manifest.check_table(&writable)?;
+    let mut numbers: Vec<usize> = changed.keys().copied().collect();
+    numbers.sort_unstable();
+    let (mut inverse, mut before, mut after) = (Vec::new(), Vec::new(), Vec::new());
+    for n in &numbers {
+        let intent = &changed[n];
+        inverse.push(turned(
+            &actions.actions[*n],
+            found.digest(),
+            &writable,
+            intent.before.as_ref(),
+            intent.after.as_ref(),
+        ));
+        before.push(intent.after.clone());
+        after.push(intent.before.clone());
+    }
+    let key: RecordBatch = actions.take(&numbers)?.key;
+    let mut inverse = Actions {
+        actions: inverse,
+        key,
+        before: images(&writable, before.iter().map(Option::as_ref))?,
+        after: images(&writable, after.iter().map(Option::as_ref))?,
+    };
+    ordered(&writable, &mut inverse)?;
+    let draft = Draft {
+        rule,
+        run_id: &manifest.run_id,
+        side,
+        look: &look,
+        opened: &opened,
+        writable: &writable,
+        authority: format!("as it was before the plan {}", short(found.digest())),
+        table_rows: manifest.table_rows,
+        reverts: Some(found.digest().to_string()),
+    };
+    let named = draft.store(plans, inverse).await?;
+    drop(look);
+    options.databases.close().await;
+    let plans = Plans::of(plans.located.clone()).await?;
+    let found = plans.find(&named.plan)?;
+    let actions = plans.actions(found, &named.manifest).await?;
+    let work =
+        Work { project, rule, plans: &plans, found, manifest: &named.manifest, actions: &actions, manner, options };
+    apply(&work).await
+}
+
+fn turned(action: &Action, plan: &str, writable: &Writable, was: Option<&Image>, is: Option<&Image>) -> Action {
+    let given = |n: &usize| writable.columns[*n].generated.is_none();
+    let all = || (0..writable.columns.len()).filter(given);
+    let (change, set): (Change, Vec<usize>) = match (was, is) {
+        (Some(was), Some(is)) => (Change::Update, all().filter(|n| was[*n] != is[*n]).collect()),
+        (Some(_), None) => (Change::Insert, all().collect()),
+        (None, _) => (Change::Delete, Vec::new()),
+    };
+    let with_others = |one: &&Dependent| match change {
+        Change::Delete => one.on_delete,
+        Change::Update => one.on_update && one.columns.iter().any(|n| set.contains(n)),
+        Change::Insert => false,
+    };
+    let others = writable.dependents.iter().find(with_others);
+    Action {
+        change,
+        step: 0,
+        reason: format!("takes back the plan {}", short(plan)),
+        refused: others.map(|one| format!("rows of {} would change with it ({})", one.table, one.constraint)),
+        set,
+        ..action.clone()
+    }
+}
