@@ -50,14 +50,15 @@ impl Drop for PostgresWriter {
     }
 }
 
-/// Texts have one form, whatever the server's settings: those that images are read under.
+/// Texts have one form, whatever the server's settings: those that images are read under. A batch looks at its rows several times, and so
+/// finds them in memory: pages that lie apart cost little more than those that follow each other, and an index is worth its way.
 fn settings(limits: WriteLimits) -> String {
     let millis = |time: Duration| time.as_millis().clamp(1, i32::MAX as u128);
     format!(
         "SET default_transaction_isolation = 'read committed'; SET lock_timeout = {}; SET statement_timeout = {}; \
          SET idle_in_transaction_session_timeout = 0; SET timezone = 'UTC'; SET datestyle = 'ISO, YMD'; \
          SET intervalstyle = 'iso_8601'; SET bytea_output = 'hex'; SET extra_float_digits = 3; \
-         SET xmloption = 'content'; SET standard_conforming_strings = on; \
+         SET xmloption = 'content'; SET random_page_cost = 1.1; SET standard_conforming_strings = on; \
          SELECT current_setting('transaction_read_only'), pg_is_in_recovery()::text",
         millis(limits.lock_timeout),
         millis(limits.statement_timeout)
