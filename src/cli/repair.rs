@@ -273,6 +273,7 @@ fn carry_out(args: &ApplyArgs, project: Option<&Project>, back: bool) -> Result<
         statement_timeout: args.statement_timeout,
         limit: args.limit,
         auto: false,
+        back: false,
     };
     let applied = args.past.work(
         Some(project),

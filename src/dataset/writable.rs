@@ -1,8 +1,8 @@
 //! What is known of a dataset whose rows can be changed, and how values are written there. Only `repair` asks for it.
 //!
-//! A row as it is stored is an *image*: a cell for each column of the table, in [`WritableColumn::image`]: of a database the text that
-//! tells its value from every other of its type, and from which it can be made again; of files the cell as it is read. Two images are
-//! equal only where the rows hold the same values, so a change can be bound to the image that it was planned for.
+//! A row as it is stored is an *image*: for each column of the table the text that tells its value from every other of its type, and from
+//! which it can be made again. Two images are equal only where the rows hold the same values, so a change can be bound to the image that it
+//! was planned for.
 
 use std::sync::Arc;
 
@@ -17,14 +17,14 @@ use crate::sql::canonical_json;
 /// A table whose rows can be changed.
 #[derive(Debug, Clone)]
 pub struct Writable {
-    /// `postgres`, `mysql`, `sqlite`, `parquet` or `csv`.
+    /// `postgres` or `sqlite`.
     pub connector: &'static str,
-    /// As statements name it, quoted; of files, where they are.
+    /// As statements name it, quoted.
     pub table: String,
     /// All columns, in the table's order.
     pub columns: Vec<WritableColumn>,
     /// By which one row can be told from all others, the best first: the primary key, then unique indexes over plain columns and all
-    /// rows. None of files.
+    /// rows.
     pub uniques: Vec<Unique>,
     /// References to rows of the table itself.
     pub parents: Vec<Parent>,

@@ -101,11 +101,8 @@ pub fn counting(found: &Found, against: &Against<'_>) -> (BTreeSet<String>, Vec<
     (names, why)
 }
 
-/// An error unless enough people allow the plan. What takes back what was allowed needs no further word.
-pub fn allowed(project: &Project, found: &Found, manifest: &Manifest, needed: Decide) -> Result<()> {
-    if manifest.reverts.is_some() {
-        return Ok(());
-    }
+/// An error unless enough people allow the plan, by approvals that counted `at` that time.
+pub fn allowed(project: &Project, found: &Found, manifest: &Manifest, needed: Decide, at: DateTime<Utc>) -> Result<()> {
     let plan = found.digest();
     let refused = |message: String, hint: String| {
         Err(Error::new(ErrorKind::Permission, message).context("plan", short(plan).to_string()).hint(hint))
@@ -115,7 +112,7 @@ pub fn allowed(project: &Project, found: &Found, manifest: &Manifest, needed: De
         Decide::Never => return refused("the policy never allows it".into(), "nothing was changed".into()),
         Decide::Approve(wanted) => wanted as usize,
     };
-    let against = Against { plan, proposer: &found.actor, approvers: &project.repair.approvers, now: Utc::now() };
+    let against = Against { plan, proposer: &found.actor, approvers: &project.repair.approvers, now: at };
     let (names, why) = counting(found, &against);
     if names.len() >= wanted {
         return Ok(());

@@ -36,7 +36,7 @@ pub struct Manifest {
     pub fixed: Vec<String>,
     /// All columns of the table, as images have them.
     pub columns: Vec<Stored>,
-    /// Columns by which a row is found. None of files, where whole rows are compared.
+    /// Columns by which a row is found.
     pub address: Vec<String>,
     /// Which side is right.
     pub authority: String,

@@ -7,10 +7,12 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::project::model::Project;
 use crate::repair::action::{Action, Actions};
 use crate::repair::apply::{Applied, Manner, Work, apply, images, intents, of_rule, side_of};
+use crate::repair::approve::allowed;
 use crate::repair::manifest::short;
-use crate::repair::plan::{Draft, ordered};
+use crate::repair::plan::{Draft, image_rows, needed, ordered};
 use crate::repair::plans::{Found, Plans};
 use crate::run::{Look, RunOptions};
+use crate::side::Side;
 
 /// Puts back what a plan has changed, where nobody else has changed it since.
 pub async fn revert(
@@ -35,11 +37,18 @@ pub async fn revert(
     let opened = look.opened(side).await?;
     let writable = opened.writable().await?;
     manifest.check_table(&writable)?;
+    check_allowed(project, plans, found, &look, side).await?;
     let mut numbers: Vec<usize> = changed.keys().copied().collect();
     numbers.sort_unstable();
     let (mut inverse, mut before, mut after) = (Vec::new(), Vec::new(), Vec::new());
+    let planned = image_rows(&actions.before)?;
     for n in &numbers {
         let intent = &changed[n];
+        // No row was changed that was not what the plan says.
+        if intent.before.as_ref().is_some_and(|before| *before != planned[*n]) {
+            let error = Error::new(ErrorKind::Changed, "what is recorded of the plan's rows is not what the plan says");
+            return Err(error.hint("nothing was taken back; `tieout ledger verify` tells what was changed"));
+        }
         inverse.push(turned(
             &actions.actions[*n],
             found.digest(),
@@ -75,9 +84,27 @@ pub async fn revert(
     let plans = Plans::of(plans.located.clone()).await?;
     let found = plans.find(&named.plan)?;
     let actions = plans.actions(found, &named.manifest).await?;
+    let manner = &Manner { back: true, ..manner.clone() };
     let work =
         Work { project, rule, plans: &plans, found, manifest: &named.manifest, actions: &actions, manner, options };
     apply(&work).await
+}
+
+/// What is taken back must have been allowed when it was done: the plan that stands at the beginning.
+async fn check_allowed(project: &Project, plans: &Plans, found: &Found, look: &Look, side: Side) -> Result<()> {
+    let mut root = found;
+    while let Some(earlier) = &root.planned.reverts {
+        root = plans.find(earlier)?;
+    }
+    let manifest = plans.manifest(root).await?;
+    let actions = plans.actions(root, &manifest).await?;
+    let (Some(rule), Some(attempt)) =
+        (project.rules.iter().find(|rule| rule.name == manifest.rule), root.attempts.first())
+    else {
+        return Err(Error::new(ErrorKind::Changed, "the plan that is to be taken back was never begun"));
+    };
+    let needed = needed(project, rule, look, side, &actions, manifest.table_rows);
+    allowed(project, root, &manifest, needed, attempt.at)
 }
 
 fn turned(action: &Action, plan: &str, writable: &Writable, was: Option<&Image>, is: Option<&Image>) -> Action {

@@ -100,6 +100,20 @@ fn what_was_edited_is_not_carried_out() {
 }
 
 #[test]
+fn a_way_back_is_no_way_round() {
+    let (tieout, _) = tables("");
+    let plan = planned(&tieout);
+    approve(&tieout, &plan, "anna", "anna.key", "anna@desk", 0);
+    assert_eq!(applied(&tieout, &plan)["outcome"], "repaired");
+    let back = super::reverted(&tieout, &plan);
+    assert_eq!(back["outcome"], "reverted");
+    // By itself, the plan that led back needs somebody's word like any other.
+    let told = tieout.run(["repair", "apply", back["plan"].as_str().unwrap()]).exits(2).stderr;
+    assert!(told.contains("needs the approval of one person"), "{told}");
+    assert_eq!(super::reverted(&tieout, back["plan"].as_str().unwrap())["outcome"], "reverted");
+}
+
+#[test]
 fn the_policy_decides_row_by_row_and_a_run_repairs_what_it_allows() {
     let policy = "  policy:\n    - {columns: [iban], decide: never}\n    - {kinds: [missing_in_target, value_mismatch], max_rows: 10, max_value: 500, decide: auto}\n";
     let (tieout, _) = tables(policy);

@@ -13,6 +13,8 @@ use std::time::Duration;
 use datafusion::arrow::record_batch::RecordBatch;
 use serde::Serialize;
 
+use chrono::Utc;
+
 use crate::dataset::{Input, Opened, Writable};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::{Event, Head, RepairFinished};
@@ -43,6 +45,8 @@ pub struct Manner {
     pub limit: usize,
     /// The policy allows it without a person's word.
     pub auto: bool,
+    /// It takes back what was allowed, and was made just now of what was recorded.
+    pub back: bool,
 }
 
 impl Default for Manner {
@@ -56,6 +60,7 @@ impl Default for Manner {
             statement_timeout: Duration::from_secs(60),
             limit: 20,
             auto: false,
+            back: false,
         }
     }
 }
@@ -140,9 +145,9 @@ pub async fn apply(work: &Work<'_>) -> Result<Applied> {
     let writable = opened.writable().await?;
     check(manifest, &opened, &writable)?;
     let needed = needed(work.project, work.rule, &look, side, actions, manifest.table_rows);
-    // What is rolled back needs nobody's word.
-    if !manner.dry_run {
-        allowed(work.project, found, manifest, needed)?;
+    // What is rolled back needs nobody's word; whether a way back may be gone was asked by who made it.
+    if !manner.dry_run && !manner.back {
+        allowed(work.project, found, manifest, needed, Utc::now())?;
     }
     let mut attempt = match manner.dry_run {
         true => None,
@@ -184,7 +189,7 @@ fn check(manifest: &Manifest, opened: &Opened, writable: &Writable) -> Result<()
     let names = |unique: &crate::dataset::Unique| -> Vec<String> {
         unique.columns.iter().map(|n| writable.columns[*n].name.clone()).collect()
     };
-    let now = address(opened, writable)?.map(names).unwrap_or_default();
+    let now = names(address(opened, writable)?);
     let inputs = opened.inputs.first().map(|input| input.url.as_str()).unwrap_or_default();
     let there = writable.uniques.iter().any(|unique| names(unique) == manifest.address);
     let changed = |what: String| {
@@ -192,7 +197,7 @@ fn check(manifest: &Manifest, opened: &Opened, writable: &Writable) -> Result<()
             .context("dataset", manifest.dataset.clone())
             .hint("nothing was changed; run the rule again and plan anew")
     };
-    if !opened.is_files() && !there {
+    if !there {
         let (was, is) = (manifest.address.join(", "), now.join(", "));
         return Err(changed(format!(
             "the table's unique key changed since the plan was made: it was ({was}), and is ({is})"

@@ -178,25 +178,18 @@ async fn of_side(
         value: rule.repair.value.as_deref(),
     };
     let mut actions = build.actions().await?;
-    if !opened.is_files() {
-        ordered(&writable, &mut actions)?;
-    }
+    ordered(&writable, &mut actions)?;
     Ok((opened, writable, actions))
 }
 
-/// The columns by which rows are found; none of files.
-pub fn address<'a>(opened: &Opened, writable: &'a Writable) -> Result<Option<&'a Unique>> {
-    if opened.is_files() {
-        return Ok(None);
-    }
+/// The columns by which rows are found.
+pub fn address<'a>(opened: &Opened, writable: &'a Writable) -> Result<&'a Unique> {
     let best = writable.uniques.iter().max_by_key(|unique| (unique.never_null, unique.primary));
-    best.map(Some).ok_or_else(|| {
-        Error::new(
-            ErrorKind::Config,
-            format!("the table {} has no unique key, so its rows cannot be told apart", writable.table),
-        )
-        .context("dataset", opened.name.clone())
-        .hint("add a primary key or a unique index to it, or repair it by your own means")
+    best.ok_or_else(|| {
+        let message = format!("the table {} has no unique key, so its rows cannot be told apart", writable.table);
+        Error::new(ErrorKind::Config, message)
+            .context("dataset", opened.name.clone())
+            .hint("add a primary key or a unique index to it, or repair it by your own means")
     })
 }
 
@@ -380,7 +373,7 @@ impl Draft<'_> {
                 .map(|column| column.name.clone())
                 .collect(),
             columns: stored(self.writable),
-            address: address.map(|unique| unique.columns.iter().map(name).collect()).unwrap_or_default(),
+            address: address.columns.iter().map(name).collect(),
             authority: self.authority,
             table_rows: self.table_rows,
             counts: Counts {
