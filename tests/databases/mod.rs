@@ -15,4 +15,4 @@ mod sqlite;
 mod standby;
 mod tie;
 mod tls;
-mod types;
+pub mod types;

@@ -3,12 +3,12 @@
 
 use super::tie::{Pair, STRATEGIES};
 
-struct Case {
-    name: &'static str,
-    typ: &'static str,
+pub struct Case {
+    pub name: &'static str,
+    pub typ: &'static str,
     /// A value, and one that is as near to it as can be.
-    value: &'static str,
-    other: &'static str,
+    pub value: &'static str,
+    pub other: &'static str,
     /// The same value in Parquet, as its type and its cell; of a type that Parquet has not, none.
     parquet: Option<(&'static str, &'static str)>,
     /// How the table of divergences shows both.
@@ -29,7 +29,7 @@ macro_rules! cases {
     };
 }
 
-const CASES: &[Case] = cases! {
+pub const CASES: &[Case] = cases! {
     amount: "numeric(12,2)" = "-0.01", "-0.02" => "-0.01", "-0.02" | "decimal(12,2)" = "-0.01";
     whole: "numeric(38)" = "99999999999999999999999999999999999999", "99999999999999999999999999999999999998"
         => "99999999999999999999999999999999999999", "99999999999999999999999999999999999998"
@@ -101,6 +101,13 @@ const CASES: &[Case] = cases! {
     everyone: "citext" = "'a'", "'A'" => "a", "A" | "utf8" = "a";
 };
 
+/// Types of people's own that the cases are of.
+pub const TYPES: &str = "
+    CREATE EXTENSION citext;
+    CREATE TYPE mood AS ENUM ('sad', 'ok');
+    CREATE DOMAIN positive AS int CHECK (value > 0);
+    CREATE DOMAIN price AS numeric(10,2);";
+
 /// Tables of all cases: `source` and `same` hold the values; in the row of its number, each column of `target` is another.
 fn tables() -> Pair {
     let columns: Vec<String> = CASES.iter().map(|case| format!("{} {}", case.name, case.typ)).collect();
@@ -109,10 +116,7 @@ fn tables() -> Pair {
     let changes =
         changes.map(|(n, case)| format!("UPDATE target SET {} = {} WHERE id = {n};\n", case.name, case.other));
     Pair::new(&format!(
-        "CREATE EXTENSION citext;
-         CREATE TYPE mood AS ENUM ('sad', 'ok');
-         CREATE DOMAIN positive AS int CHECK (value > 0);
-         CREATE DOMAIN price AS numeric(10,2);
+        "{TYPES}
          CREATE TABLE source (id int, {});
          INSERT INTO source SELECT id, {} FROM generate_series(0, {}) AS id;
          INSERT INTO source (id) VALUES (-1);

@@ -6,6 +6,7 @@ mod bad_input;
 mod cases;
 mod concurrent;
 mod postgres;
+mod postgres_target;
 mod sqlite;
 
 use crate::support::tieout::{Finished, Tieout};

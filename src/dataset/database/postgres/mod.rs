@@ -9,6 +9,7 @@ mod failure;
 pub(super) mod image;
 mod numeric;
 mod session;
+pub(super) mod spell;
 mod url;
 pub(super) mod write;
 

@@ -26,6 +26,8 @@ use crate::project::model::System;
 
 /// How long the server may be silent beyond the time that a statement may take.
 const GRACE: Duration = Duration::from_secs(10);
+const GRANT: &str = "grant the user SELECT, INSERT, UPDATE and DELETE on the table";
+const PRIMARY: &str = "name the primary server, and a user who may write";
 
 pub(in crate::dataset::database) struct PostgresWriter {
     client: Client,
@@ -48,14 +50,15 @@ impl Drop for PostgresWriter {
     }
 }
 
-/// Texts have one form, whatever the server's settings: those that images are read under.
+/// Texts have one form, whatever the server's settings: those that images are read under. A batch looks at its rows several times, and so
+/// finds them in memory: pages that lie apart cost little more than those that follow each other, and an index is worth its way.
 fn settings(limits: WriteLimits) -> String {
     let millis = |time: Duration| time.as_millis().clamp(1, i32::MAX as u128);
     format!(
         "SET default_transaction_isolation = 'read committed'; SET lock_timeout = {}; SET statement_timeout = {}; \
          SET idle_in_transaction_session_timeout = 0; SET timezone = 'UTC'; SET datestyle = 'ISO, YMD'; \
          SET intervalstyle = 'iso_8601'; SET bytea_output = 'hex'; SET extra_float_digits = 3; \
-         SET standard_conforming_strings = on; \
+         SET xmloption = 'content'; SET random_page_cost = 1.1; SET standard_conforming_strings = on; \
          SELECT current_setting('transaction_read_only'), pg_is_in_recovery()::text",
         millis(limits.lock_timeout),
         millis(limits.statement_timeout)
@@ -86,46 +89,45 @@ pub(in crate::dataset::database) async fn open(
     let told = writer.texts(&settings(limits)).await.map_err(crate::dataset::database::write::ended)?;
     if told.iter().flatten().flatten().any(|is| is == "on" || is == "true") {
         let message = format!("{} only lets read: nothing can be repaired there", target.shown);
-        return Err(
-            Error::new(ErrorKind::Permission, message).hint("name the primary server, and a user who may write")
-        );
+        return Err(Error::new(ErrorKind::Permission, message).hint(PRIMARY));
     }
     let may = ["INSERT", "UPDATE", "DELETE"].map(|right| format!("has_table_privilege({table}, '{right}')::text"));
     let may = writer.texts(&format!("SELECT {}", may.join(", "))).await;
     let may = may.map_err(crate::dataset::database::write::ended)?;
     if may.iter().flatten().flatten().any(|is| is == "false") {
         let message = format!("{} must not be changed by this user", writable.table);
-        return Err(Error::new(ErrorKind::Permission, message)
-            .hint("grant the user SELECT, INSERT, UPDATE and DELETE on the table; nothing was changed"));
+        return Err(Error::new(ErrorKind::Permission, message).hint(format!("{GRANT}; nothing was changed")));
     }
     Ok(writer)
 }
 
+/// What the server says, as what it means for these rows. A trigger may raise whatever it likes: so what is no word on the server
+/// itself is one on the rows.
 fn failed(error: PgFailure) -> Failure {
-    let Some(told) = error.as_db_error() else {
-        return Failure::Lost(failure::error("rows cannot be changed", error));
-    };
+    const DOING: &str = "rows cannot be changed";
+    let Some(told) = error.as_db_error() else { return Failure::Lost(failure::error(DOING, error)) };
     let state = told.code();
-    let words = || match told.constraint() {
+    let words = match told.constraint() {
         Some(name) => format!("{} ({name})", told.message()),
         None => told.message().to_string(),
     };
+    // Rights on the table itself are looked at there; policies for rows, and triggers, have the same code.
+    let is_right = told.routine().is_some_and(|routine| routine.starts_with("aclcheck_error"));
     match state.code().get(..2).unwrap_or("") {
         _ if *state == SqlState::LOCK_NOT_AVAILABLE => Failure::Busy("another transaction has the row locked".into()),
-        _ if *state == SqlState::QUERY_CANCELED => Failure::Busy(words()),
-        "40" => Failure::Busy(words()),
-        "08" | "57" => Failure::Lost(failure::error("rows cannot be changed", error)),
-        "25" => Failure::Error(
-            Error::new(ErrorKind::Permission, words()).hint("name the primary server, and a user who may write"),
-        ),
-        _ if *state == SqlState::INSUFFICIENT_PRIVILEGE => Failure::Error(
-            Error::new(ErrorKind::Permission, words())
-                .hint("grant the user SELECT, INSERT, UPDATE and DELETE on the table"),
-        ),
-        "53" | "54" | "58" | "F0" | "XX" => Failure::Error(failure::error("rows cannot be changed", error)),
-        _ if *state == SqlState::SYNTAX_ERROR => Failure::Error(failure::error("rows cannot be changed", error)),
-        // A constraint, a value, a trigger in words of its own.
-        _ => Failure::Refused(words()),
+        _ if *state == SqlState::QUERY_CANCELED => Failure::Busy(words),
+        "40" => Failure::Busy(words),
+        "08" | "57" => Failure::Lost(failure::error(DOING, error)),
+        _ if *state == SqlState::READ_ONLY_SQL_TRANSACTION => {
+            Failure::Error(Error::new(ErrorKind::Permission, words).hint(PRIMARY))
+        }
+        _ if *state == SqlState::INSUFFICIENT_PRIVILEGE && is_right => {
+            Failure::Error(Error::new(ErrorKind::Permission, words).hint(GRANT))
+        }
+        // The state of the transaction, the server's means, and a statement of ours that it does not understand.
+        "25" | "53" | "58" | "XX" | "F0" => Failure::Error(failure::error(DOING, error)),
+        _ if *state == SqlState::SYNTAX_ERROR => Failure::Error(failure::error(DOING, error)),
+        _ => Failure::Refused(words),
     }
 }
 

@@ -138,7 +138,9 @@ fn spelled(affinity: Affinity, declared: &str, value: Plain) -> std::result::Res
             text_image(&format!("{}{}", plain::timestamp_text(at), if zoned { "Z" } else { "" }))
         }
         Plain::Date(_) | Plain::Timestamp { .. } => return Err("the year has not four digits".into()),
-        Plain::Other(what) => return Err(format!("{what} cannot be stored in SQLite")),
+        value @ (Plain::Endless { .. } | Plain::List(_) | Plain::Other(_)) => {
+            return Err(format!("{} cannot be stored in SQLite", value.what()));
+        }
     };
     Ok(Some(image))
 }

@@ -26,8 +26,36 @@ pub enum Plain {
         at: chrono::NaiveDateTime,
         zoned: bool,
     },
+    /// A date or a time that never comes (see [`Kind`](crate::dataset::database::column::Kind)), or was always over.
+    Endless {
+        later: bool,
+        zoned: bool,
+    },
+    List(Vec<Plain>),
     /// Nothing that a cell of a database could hold from here.
     Other(String),
+}
+
+impl Plain {
+    /// What it is, for messages, which show no value.
+    pub fn what(&self) -> &str {
+        match self {
+            Plain::Null => "NULL",
+            Plain::Bool(_) => "a boolean",
+            Plain::Int(_) => "a whole number",
+            Plain::Float(_) | Plain::Float32(_) => "a float",
+            Plain::Decimal(_) => "a decimal",
+            Plain::Text(_) => "a text",
+            Plain::Bytes(_) => "bytes",
+            Plain::Date(_) => "a date",
+            Plain::Time(_) => "a time",
+            Plain::Timestamp { zoned: true, .. } => "a time with a zone",
+            Plain::Timestamp { .. } => "a time without a zone",
+            Plain::Endless { .. } => "a time without an end",
+            Plain::List(_) => "a list",
+            Plain::Other(what) => what,
+        }
+    }
 }
 
 /// All values of an array.
@@ -67,6 +95,9 @@ fn one(values: &ArrayRef, row: usize) -> Result<Plain> {
         T::Binary => Plain::Bytes(values.as_binary::<i32>().value(row).to_vec()),
         T::Date32 => {
             let days = values.as_primitive::<Date32Type>().value(row);
+            if days == i32::MAX || days == -i32::MAX {
+                return Ok(Plain::Endless { later: days > 0, zoned: false });
+            }
             let date = NaiveDate::from_num_days_from_ce_opt(days.saturating_add(719_163));
             date.map_or_else(far, Plain::Date)
         }
@@ -81,6 +112,13 @@ fn one(values: &ArrayRef, row: usize) -> Result<Plain> {
                 _ => far(),
             }
         }
+        T::Timestamp(TimeUnit::Microsecond, zone) if is_endless(values, row) => {
+            let later = values.as_primitive::<TimestampMicrosecondType>().value(row) > 0;
+            Plain::Endless { later, zoned: zone.is_some() }
+        }
+        T::List(_) => Plain::List(plain(&values.as_list::<i32>().value(row))?),
+        T::LargeList(_) => Plain::List(plain(&values.as_list::<i64>().value(row))?),
+        T::FixedSizeList(..) => Plain::List(plain(&values.as_fixed_size_list().value(row))?),
         T::Timestamp(unit, zone) => {
             let (count, each) = match unit {
                 TimeUnit::Second => (values.as_primitive::<TimestampSecondType>().value(row), 1),
@@ -94,6 +132,11 @@ fn one(values: &ArrayRef, row: usize) -> Result<Plain> {
         }
         other => Plain::Other(format!("a value of the type {other}")),
     })
+}
+
+fn is_endless(values: &ArrayRef, row: usize) -> bool {
+    let micros = values.as_primitive::<TimestampMicrosecondType>().value(row);
+    micros == i64::MAX || micros == -i64::MAX
 }
 
 /// The years that people write with four digits.
@@ -133,19 +176,29 @@ pub fn shortened(digits: &str) -> String {
     if short == "-0" { "0".into() } else { short.into() }
 }
 
-/// The digits with exactly so many after the point; none where digits would be lost, or there are more than `precision` in all.
-pub fn scaled(digits: &str, precision: usize, scale: usize) -> Option<String> {
+/// The digits with exactly so many after the point; none where digits would be lost, or there are more than `precision` in all. Of a
+/// scale below zero, so many before the point are zero; of one above the precision, the first ones after it.
+pub fn scaled(digits: &str, precision: i32, scale: i32) -> Option<String> {
     let short = shortened(digits);
     let (whole, part) = short.split_once('.').unwrap_or((&short, ""));
     let (sign, whole) = whole.strip_prefix('-').map_or(("", whole), |whole| ("-", whole));
-    let significant = whole.trim_start_matches('0');
-    if part.len() > scale || significant.len() + scale > precision {
+    let whole = whole.trim_start_matches('0');
+    let count = |text: &str| i32::try_from(text.len()).unwrap_or(i32::MAX);
+    let zeros = |zeros: &str, rest: &str| count(zeros) - count(rest);
+    // The places of the first digit and the last one that is not zero; the one before the point is 0.
+    let (first, last) = match (whole, part) {
+        ("", "") => (i32::MIN, i32::MAX),
+        ("", part) => (-1 - zeros(part, part.trim_start_matches('0')), -count(part)),
+        (whole, "") => (count(whole) - 1, zeros(whole, whole.trim_end_matches('0'))),
+        (whole, part) => (count(whole) - 1, -count(part)),
+    };
+    if first >= precision - scale || last < -scale {
         return None;
     }
-    let whole = if significant.is_empty() { "0" } else { significant };
-    Some(match scale {
-        0 => format!("{sign}{whole}"),
-        _ => format!("{sign}{whole}.{part:0<scale$}"),
+    let whole = if whole.is_empty() { "0" } else { whole };
+    Some(match usize::try_from(scale) {
+        Ok(scale @ 1..) => format!("{sign}{whole}.{part:0<scale$}"),
+        _ => format!("{sign}{whole}"),
     })
 }
 
@@ -168,6 +221,14 @@ mod tests {
         assert_eq!(scaled("123456789", 10, 2), None);
         assert_eq!(scaled("0.25", 2, 2).as_deref(), Some("0.25"));
         assert_eq!(scaled("7", 3, 0).as_deref(), Some("7"));
+        assert_eq!(scaled("12300", 5, -2).as_deref(), Some("12300"));
+        assert_eq!(scaled("1234500", 5, -2).as_deref(), Some("1234500"));
+        assert_eq!(scaled("12345600", 5, -2), None);
+        assert_eq!(scaled("12345", 5, -2), None);
+        assert_eq!(scaled("0.5", 5, -2), None);
+        assert_eq!(scaled("0.0012", 2, 4).as_deref(), Some("0.0012"));
+        assert_eq!(scaled("-0.0100", 2, 4), None);
+        assert_eq!(scaled("0", 2, 4).as_deref(), Some("0.0000"));
         assert_eq!(shortened("100"), "100");
     }
 }

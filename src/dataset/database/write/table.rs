@@ -46,7 +46,7 @@ impl DatabaseTable {
     pub(in crate::dataset) fn spell(&self, writable: &Writable, column: usize, values: &ArrayRef) -> Result<Spelled> {
         let native = &writable.columns[column].native;
         match self.system() {
-            System::Postgres => postgres::image::spell(native, values),
+            System::Postgres => postgres::spell::spell(native, values),
             System::Mysql => Err(not_written()),
             System::Sqlite => sqlite::image::spell(native, values),
         }
