@@ -4,6 +4,9 @@
 //! `cli -> report -> causes, repair -> run, ack -> history -> ledger -> engine, divergence -> rule -> dataset -> project, sql -> verdict, progress -> error, side`:
 //! a room may import what stands right of it, and rooms between commas do not know each other. A test reads this line.
 
+// Futures of statements within plans within commands are nested deeply.
+#![recursion_limit = "256"]
+
 pub mod ack;
 pub mod causes;
 pub mod cli;
