@@ -53,6 +53,14 @@ pub async fn automatic(
                 told.waiting.push(named);
                 continue;
             }
+            if !named.manifest.triggers.is_empty() {
+                let names = named.manifest.triggers.join(", ");
+                told.notes.push(format!(
+                    "{name}: triggers run on the table ({names}), which may change other rows: a person has to apply it"
+                ));
+                told.waiting.push(named);
+                continue;
+            }
             options.databases.close().await;
             let plans = Plans::of(past.results().located().clone()).await?;
             let day = limits.rows_per_day.saturating_sub(by_itself(&plans));
@@ -79,7 +87,7 @@ pub async fn automatic(
 }
 
 /// Rows that were changed without a person's word in the last 24 hours, or may have been.
-fn by_itself(plans: &Plans) -> u64 {
+pub fn by_itself(plans: &Plans) -> u64 {
     let since = Utc::now() - TimeDelta::days(1);
     let attempts = plans.plans.iter().flat_map(|plan| &plan.attempts);
     let recent = attempts.filter(|attempt| attempt.auto && attempt.at > since);

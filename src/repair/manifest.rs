@@ -48,6 +48,9 @@ pub struct Manifest {
     pub decide: Decide,
     pub why: Vec<String>,
     pub notes: Vec<String>,
+    /// What runs when rows of the table change: it may change others. Never by itself, then.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub triggers: Vec<String>,
     /// The plan whose changes it takes back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reverts: Option<String>,

@@ -24,6 +24,15 @@ pub async fn revert(
 ) -> Result<Applied> {
     let manifest = plans.manifest(found).await?;
     let actions = plans.actions(found, &manifest).await?;
+    if found.attempts.last().is_some_and(|attempt| attempt.finished.is_none()) {
+        let error = Error::new(
+            ErrorKind::Usage,
+            "the plan was cut off while it was carried out: what became of it is not known yet",
+        );
+        return Err(error
+            .context("plan", short(found.digest()).to_string())
+            .hint("`tieout repair apply` goes on with it; take it back then"));
+    }
     let changed = intents(plans, found, &actions).await?;
     if changed.is_empty() {
         let error = Error::new(ErrorKind::Usage, "nothing was changed by the plan, so nothing can be taken back");

@@ -166,6 +166,9 @@ pub fn applied(applied: &Applied) -> String {
     if bad + applied.still_diverging > told {
         out.push_str(&format!("  ... and {} more\n", count(bad + applied.still_diverging - told)));
     }
+    for note in &applied.notes {
+        out.push_str(&format!("  note: {}\n", escape(note)));
+    }
     if let Some(table) = &applied.table {
         out.push_str(&format!("  {}\n", escape(table)));
     }

@@ -150,3 +150,25 @@ fn all_that_a_run_found_was_repaired() {
     tieout.run(["run", "--repair"]).exits(0);
     tieout.run(["run", "-q"]).exits(0);
 }
+
+#[test]
+fn neither_triggers_nor_small_plans_lead_round_the_limits() {
+    let (tieout, _) = tables("  policy: [{decide: auto}]\n  limits: {rows_per_day: 2}\n");
+    for (id, code) in [(1, 0), (2, 0), (4, 2)] {
+        let told =
+            tieout.run(["repair", "plan", "r", "--where", &format!("id = {id}"), "--format", "json"]).exits(0).json();
+        let ended = tieout.run(["repair", "apply", told["plans"][0]["plan"].as_str().unwrap()]).exits(code);
+        assert_eq!(ended.stderr.contains("without a person's word in 24 hours"), code == 2, "{}", ended.stderr);
+    }
+    let (tieout, _) = tables("  policy: [{decide: auto}]\n");
+    let connection = Connection::open(tieout.path("b.db")).unwrap();
+    connection
+        .execute_batch(
+            "CREATE TRIGGER other AFTER UPDATE ON t WHEN NEW.id = 1 BEGIN UPDATE t SET iban = 'BAD' WHERE id = 3; END",
+        )
+        .unwrap();
+    let told = tieout.run(["run", "--repair", "--format", "json"]).exits(1).json();
+    assert_eq!(told["repair"]["applied"], serde_json::json!([]));
+    assert!(told["repair"]["notes"][0].as_str().unwrap().contains("triggers run on the table (other)"), "{told:#}");
+    untouched(&tieout);
+}

@@ -226,3 +226,57 @@ fn what_the_filters_leave_out_is_not_written_over() {
     let shown = tieout.run(["repair", "show", told["plans"][0]["plan"].as_str().unwrap()]).exits(0).stdout;
     assert!(shown.contains("which the rule's filters leave out"), "{shown}");
 }
+
+#[test]
+fn a_row_whose_key_the_database_gives_is_made_once_whatever_happens_to_it() {
+    let table = "CREATE TABLE t (id INTEGER PRIMARY KEY, code TEXT, n INTEGER, note TEXT);";
+    let source = format!("{table} INSERT INTO t VALUES (1, 'a', 1, NULL), (2, 'b', 2, NULL)");
+    let rule = "key: [code]\n    columns: {id: {ignore: true}, note: {ignore: true}}\n    repair: {authority: source}";
+    let tieout = two(&source, &format!("{table} INSERT INTO t VALUES (7, 'a', 1, NULL)"), rule, AUTO);
+    let plan = planned(&tieout);
+    assert_eq!(applied(&tieout, &plan)["rows"]["applied"], 1);
+    let connection = Connection::open(tieout.path("b.db")).unwrap();
+    let rows = || dump(&tieout.path("b.db")).len();
+    for (sql, outcome) in [
+        ("UPDATE t SET note = 'by hand' WHERE code = 'b'", "applied"),
+        ("UPDATE t SET n = 5 WHERE code = 'b'", "stale"),
+    ] {
+        connection.execute_batch(sql).unwrap();
+        let told = applied(&tieout, &plan);
+        assert_eq!((told["rows"][outcome].clone(), rows()), (1.into(), 2), "{sql}: {told:#}");
+    }
+    // Somebody else was faster, with another value.
+    let tieout = two(&source, &format!("{table} INSERT INTO t VALUES (7, 'a', 1, NULL)"), rule, AUTO);
+    let plan = planned(&tieout);
+    let connection = Connection::open(tieout.path("b.db")).unwrap();
+    connection.execute_batch("INSERT INTO t VALUES (50, 'b', 77, NULL)").unwrap();
+    assert_eq!(applied(&tieout, &plan)["rows"]["stale"], 1);
+    assert_eq!(dump(&tieout.path("b.db")).len(), 2);
+}
+
+#[test]
+fn what_was_refused_when_it_was_to_be_committed_is_nobody_s_to_take_back() {
+    let parent = "CREATE TABLE parent (id INTEGER PRIMARY KEY);";
+    let table =
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, p INTEGER REFERENCES parent (id) DEFERRABLE INITIALLY DEFERRED);";
+    let plain = "CREATE TABLE t (id INTEGER PRIMARY KEY, p INTEGER);";
+    let source = format!("{plain} INSERT INTO t VALUES (1, NULL), (2, 7), (3, NULL)");
+    let target = format!("{parent} {table} INSERT INTO t VALUES (4, NULL)");
+    let tieout = two(&source, &target, "key: [id]\n    repair: {authority: source}", AUTO);
+    let plan = planned(&tieout);
+    let told = applied(&tieout, &plan);
+    assert_eq!((told["rows"]["applied"].clone(), told["rows"]["failed"].clone()), (3.into(), 1.into()), "{told:#}");
+    let connection = Connection::open(tieout.path("b.db")).unwrap();
+    connection.execute_batch("INSERT INTO parent VALUES (7); INSERT INTO t VALUES (2, 7)").unwrap();
+    let back = reverted(&tieout, &plan);
+    assert_eq!(back["rows"]["applied"], 3, "{back:#}");
+    let left: Vec<i64> = dump(&tieout.path("b.db"))
+        .iter()
+        .map(|row| match row[0] {
+            rusqlite::types::Value::Integer(id) => id,
+            _ => panic!("an id is none"),
+        })
+        .collect();
+    assert_eq!(left, [2, 4]);
+    verified(&tieout);
+}

@@ -139,7 +139,13 @@ impl<'a> Rows<'a> {
             return Some(Fate::Applied);
         }
         match action.change {
-            Change::Insert if self.is_unaddressed(n) => None,
+            // Where the database gives the key, a row that the plan has made must not be made again.
+            Change::Insert if self.is_unaddressed(n) => {
+                match intent.and_then(|intent| intent.after.as_ref()).map(found) {
+                    None | Some([]) => None,
+                    Some(_) => Some(Fate::Stale("the row that the plan has made was changed since".into())),
+                }
+            }
             Change::Insert => match found(&self.after[n]) {
                 [] => None,
                 [one] if self.is_as_wanted(n, one).is_ok() => Some(Fate::Done),

@@ -30,6 +30,9 @@ pub struct Pace {
 #[async_trait::async_trait]
 pub trait Witness: Send {
     async fn tell(&mut self, rows: &Rows<'_>, came: &Came) -> Result<()>;
+
+    /// The database has said that it was not committed.
+    async fn take_back(&mut self, rows: &Rows<'_>, came: &Came, why: &str) -> Result<()>;
 }
 
 /// Makes a connection.
@@ -145,9 +148,21 @@ impl Carrier<'_> {
             writer.rollback().await?;
         } else {
             self.witness.tell(&self.rows, &came).await.map_err(Failure::Error)?;
-            // From here on it may be committed, whatever is heard of it.
+            // From here on it may be committed, whatever is heard of it; unless the database says that it was not.
+            let before: Vec<_> = came.changed.iter().map(|(n, _)| (*n, self.intents.get(n).cloned())).collect();
             self.intents.extend(came.changed.iter().cloned());
-            writer.commit().await?;
+            if let Err(failure) = writer.commit().await {
+                if let Failure::Refused(why) | Failure::Busy(why) = &failure {
+                    for (n, intent) in before {
+                        match intent {
+                            Some(intent) => drop(self.intents.insert(n, intent)),
+                            None => drop(self.intents.remove(&n)),
+                        }
+                    }
+                    self.witness.take_back(&self.rows, &came, why).await.map_err(Failure::Error)?;
+                }
+                return Err(failure.into());
+            }
         }
         for (n, fate) in came.settled {
             if let (Fate::Applied, Some(intent)) = (&fate, self.intents.get(&n)) {

@@ -43,16 +43,25 @@ struct Told<'a, 'b> {
     telling: &'a mut Telling<'b>,
 }
 
-#[async_trait]
-impl Witness for Told<'_, '_> {
-    async fn tell(&mut self, rows: &Rows<'_>, came: &BatchCame) -> Result<()> {
+impl Told<'_, '_> {
+    async fn told(&mut self, rows: &Rows<'_>, came: &BatchCame, fates: Vec<Fate>) -> Result<()> {
         let numbers: Vec<usize> = came.changed.iter().map(|(n, _)| *n).collect();
         let actions: Vec<&Action> = numbers.iter().map(|n| &rows.actions[*n]).collect();
         let before = images(rows.writable, came.changed.iter().map(|(_, intent)| intent.before.as_ref()))?;
         let after = images(rows.writable, came.changed.iter().map(|(_, intent)| intent.after.as_ref()))?;
-        let fates = vec![Fate::Applied; numbers.len()];
         let verified = vec![None; numbers.len()];
         self.telling.batch(&fate::table(&actions, &numbers, &before, &after, &fates, &verified)?).await
+    }
+}
+
+#[async_trait]
+impl Witness for Told<'_, '_> {
+    async fn tell(&mut self, rows: &Rows<'_>, came: &BatchCame) -> Result<()> {
+        self.told(rows, came, vec![Fate::Applied; came.changed.len()]).await
+    }
+
+    async fn take_back(&mut self, rows: &Rows<'_>, came: &BatchCame, why: &str) -> Result<()> {
+        self.told(rows, came, vec![Fate::Failed(why.to_string()); came.changed.len()]).await
     }
 }
 
@@ -176,7 +185,11 @@ pub fn images<'a>(writable: &Writable, rows: impl Iterator<Item = Option<&'a Ima
 pub async fn intents(plans: &Plans, found: &Found, actions: &Actions) -> Result<Intents> {
     let mut intents = Intents::new();
     for file in found.attempts.iter().flat_map(|attempt| &attempt.batches) {
-        let changed = Changed::of_table(&from_parquet(plans.stored(file).await?)?, actions)?;
+        let table = from_parquet(plans.stored(file).await?)?;
+        for n in fate::undone(&table)? {
+            intents.remove(&n);
+        }
+        let changed = Changed::of_table(&table, actions)?;
         let (before, after) = (image_rows(&changed.before)?, image_rows(&changed.after)?);
         for ((n, before), after) in changed.numbers.into_iter().zip(before).zip(after) {
             let action = &actions.actions[n];
@@ -200,7 +213,6 @@ async fn settle(
         let action = &rows.actions[*n];
         action.change == Change::Insert
             && fates[*n].is_none()
-            && !intents.contains_key(n)
             && !rows.address.iter().all(|column| action.set.contains(column))
     };
     let numbers: Vec<usize> = (0..rows.actions.len()).filter(unaddressed).collect();
@@ -209,8 +221,12 @@ async fn settle(
     }
     let open = verify::diverging(look, work, None).await?;
     for n in numbers {
-        if !open.contains_key(&rows.actions[n].divergence_id) {
-            fates[n] = Some(Fate::Done);
+        let action = &rows.actions[n];
+        match open.get(&action.divergence_id) {
+            Some(still) if still.kind == action.kind.as_str() => {}
+            Some(_) => fates[n] = Some(Fate::Stale("a row with its key is there by now, with other values".into())),
+            None if intents.contains_key(&n) => fates[n] = Some(Fate::Applied),
+            None => fates[n] = Some(Fate::Done),
         }
     }
     Ok(())

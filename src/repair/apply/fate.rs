@@ -86,6 +86,15 @@ pub fn table(
     Ok(RecordBatch::try_new(Arc::new(schema), named.into_iter().map(|(_, array)| array).collect())?)
 }
 
+/// Numbers from 0 of rows of which such a table tells that they were not changed after all.
+pub fn undone(table: &RecordBatch) -> Result<Vec<usize>> {
+    let broken = || Error::new(ErrorKind::Data, "a table of what was changed cannot be read");
+    let outcomes = table.column_by_name("outcome").and_then(|c| c.as_string_opt::<i32>()).ok_or_else(broken)?;
+    let numbers = table.column_by_name("n").and_then(|c| c.as_primitive_opt::<UInt32Type>()).ok_or_else(broken)?;
+    let undone = numbers.values().iter().zip(outcomes).filter(|(_, outcome)| *outcome != Some("applied"));
+    Ok(undone.map(|(n, _)| (*n as usize).wrapping_sub(1)).collect())
+}
+
 /// What such a table tells of rows that were changed: their numbers from 0, and their images.
 pub struct Changed {
     pub numbers: Vec<usize>,

@@ -18,9 +18,10 @@ use chrono::Utc;
 use crate::dataset::{Input, Opened, Writable};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::{Event, Head, RepairFinished};
-use crate::project::model::{Project, Rule};
+use crate::project::model::{Decide, Project, Rule};
 use crate::repair::action::{Action, Actions, to_parquet};
 use crate::repair::approve::allowed;
+use crate::repair::auto::by_itself;
 use crate::repair::manifest::{Manifest, short};
 use crate::repair::plan::{address, needed};
 use crate::repair::plans::{Found, Plans, place};
@@ -75,6 +76,8 @@ pub struct Applied {
     pub dry_run: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reverts: Option<String>,
+    /// What a reader should know, such as triggers that may have changed other rows.
+    pub notes: Vec<String>,
     /// `repaired`, `partly` or `failed`; of a revert `reverted`, `partly` or `failed`.
     pub outcome: String,
     /// By fate: `applied`, `done`, `stale`, `failed`, `refused`, `left`.
@@ -149,6 +152,16 @@ pub async fn apply(work: &Work<'_>) -> Result<Applied> {
     if !manner.dry_run && !manner.back {
         allowed(work.project, found, manifest, needed, Utc::now())?;
     }
+    let auto = needed.max(manifest.decide) == Decide::Auto && !manner.back;
+    let most = work.project.repair.limits.rows_per_day;
+    if auto && !manner.dry_run && by_itself(&plans).saturating_add(manifest.counts.all()) > most {
+        let message = format!("{most} rows may be changed without a person's word in 24 hours, and this would be more");
+        return Err(Error::new(ErrorKind::Permission, message)
+            .context("plan", short(found.digest()).to_string())
+            .hint("nothing was changed; apply it later, or raise repair: limits: {rows_per_day: ...}"));
+    }
+    let manner = &Manner { auto, ..(*manner).clone() };
+    let work = &Work { manner, ..*work };
     let mut attempt = match manner.dry_run {
         true => None,
         false => Some(Telling::begin(work).await?),
@@ -169,6 +182,7 @@ pub async fn apply(work: &Work<'_>) -> Result<Applied> {
         dataset: manifest.dataset.clone(),
         dry_run: manner.dry_run,
         reverts: manifest.reverts.clone(),
+        notes: manifest.notes.clone(),
         outcome,
         rows,
         still_diverging: still.count() as u64,

@@ -21,8 +21,14 @@ use crate::rule::plan::ReadFrom;
 use crate::run::Look;
 use crate::side::Side;
 
-/// What still diverges of the keys of a plan: by id, the columns that differ; none where the whole row does.
-pub type Diverging = HashMap<String, Option<HashSet<String>>>;
+/// What still diverges of the keys of a plan, by id.
+pub type Diverging = HashMap<String, Still>;
+
+pub struct Still {
+    pub kind: String,
+    /// The columns that differ; none where the whole row does.
+    pub columns: Option<HashSet<String>>,
+}
 
 type Instead = Option<(Side, Arc<dyn TableProvider>)>;
 
@@ -30,7 +36,7 @@ pub async fn diverging(look: &Look, work: &Work<'_>, instead: Instead) -> Result
     let keys = look.keys(std::slice::from_ref(&work.actions.key)).await?;
     let mut diverging = Diverging::new();
     for batch in look.divergences(keys.as_ref(), instead).await? {
-        let ids = texts(&batch, "divergence_id")?;
+        let (ids, kinds) = (texts(&batch, "divergence_id")?, texts(&batch, "kind")?);
         let changed = column(&batch, "changed_columns")?.as_list::<i32>();
         for row in 0..batch.num_rows() {
             let columns = match changed.is_valid(row) {
@@ -40,7 +46,7 @@ pub async fn diverging(look: &Look, work: &Work<'_>, instead: Instead) -> Result
                 }
                 false => None,
             };
-            diverging.insert(ids.value(row).to_string(), columns);
+            diverging.insert(ids.value(row).to_string(), Still { kind: kinds.value(row).to_string(), columns });
         }
     }
     Ok(diverging)
@@ -60,7 +66,7 @@ pub async fn by_looking(look: &Look, work: &Work<'_>, instead: Instead, fates: &
         match diverging.get(&action.divergence_id) {
             None => true,
             // Another plan may have to mend the other columns.
-            Some(Some(columns)) if action.change == Change::Update => {
+            Some(Still { columns: Some(columns), .. }) if action.change == Change::Update => {
                 !action.set.iter().filter_map(|place| names.get(*place)?.as_ref()).any(|name| columns.contains(name))
             }
             Some(_) => false,

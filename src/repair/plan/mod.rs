@@ -386,6 +386,7 @@ impl Draft<'_> {
             decide: open().map(|action| action.decide).max().unwrap_or(Decide::Never),
             why,
             notes: notes(self.writable, &actions),
+            triggers: self.writable.triggers.clone(),
             reverts: self.reverts.clone(),
             source_inputs: inputs.source,
             target_inputs: inputs.target,
