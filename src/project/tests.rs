@@ -523,7 +523,7 @@ fn the_schema_knows_what_the_loader_reads() {
     let definitions = &schema["$defs"];
     let keys =
         |of: &serde_json::Value| -> Vec<String> { of["properties"].as_object().unwrap().keys().cloned().collect() };
-    assert_eq!(keys(&schema), ["cache", "datasets", "output", "params", "rules"]);
+    assert_eq!(keys(&schema), ["cache", "datasets", "output", "params", "repair", "rules"]);
     assert_eq!(
         keys(&definitions["Dataset"]),
         ["arrow", "csv", "mysql", "ndjson", "parquet", "postgres", "sql", "sqlite"]

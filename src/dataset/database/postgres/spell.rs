@@ -206,9 +206,10 @@ fn real(native: &str, value: &Plain) -> Spelling {
 fn parsed<T: std::str::FromStr + std::fmt::Display>(native: &str, value: &Plain) -> std::result::Result<T, String> {
     let digits = digits(native, value)?;
     let real: T = digits.parse().map_err(|_| format!("{digits} does not fit into {native}"))?;
-    match numeral(&plain::shortened(&real.to_string())) == numeral(&plain::shortened(&digits)) {
-        true => Ok(real),
-        false => Err(format!("{digits} does not fit into {native}, which would keep {real}")),
+    // Infinity has no digits.
+    match numeral(&plain::shortened(&real.to_string())) {
+        Some(kept) if numeral(&plain::shortened(&digits)).as_ref() == Some(&kept) => Ok(real),
+        _ => Err(format!("{digits} does not fit into {native}, which would keep {real}")),
     }
 }
 
