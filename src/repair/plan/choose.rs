@@ -40,7 +40,14 @@ pub async fn choose(past: &Past, ask: &Ask, known: &[&str]) -> Result<Option<Cho
                 Error::new(ErrorKind::NotFound, format!("the run {id} did not compare `{}`", ask.rule))
             })?
         }
-        None => runs.last().ok_or_else(|| Error::new(ErrorKind::NotFound, "there is no run"))?,
+        // One that could not compare tells nothing of what diverges.
+        None => {
+            let telling = runs.iter().rev().find(|run| run.is_whole() || run.divergences() > 0);
+            telling.ok_or_else(|| {
+                Error::new(ErrorKind::NotFound, format!("no run has compared `{}` to its end yet", ask.rule))
+                    .hint("run it again: `tieout run`")
+            })?
+        }
     };
     past.check_kept(&ask.rule, std::iter::once(*run)).await?;
     let Some(table) = past.table(&ask.rule, &[&run.run_id], Width::Full).await? else { return Ok(None) };
