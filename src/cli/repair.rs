@@ -47,7 +47,7 @@ enum Command {
     /// Carry out a plan: only rows that are still what they were are changed
     Apply(ApplyArgs),
     /// Take back what a plan has changed, where nobody else has changed it since
-    Revert(ApplyArgs),
+    Revert(CarryArgs),
     /// Write a plan as SQL, Parquet or CSV, to be carried out by other means
     Export(ExportArgs),
     /// Tell of all plans; or the whole story of a plan, or of a row by its divergence's id
@@ -107,10 +107,20 @@ struct ApproveArgs {
 
 #[derive(Debug, clap::Args)]
 struct ApplyArgs {
+    #[command(flatten)]
+    carry: CarryArgs,
+    /// Put the corrected copy of a file where its original is, which is kept: only of one file, in one step
+    #[arg(long)]
+    in_place: bool,
+}
+
+#[derive(Debug, clap::Args)]
+struct CarryArgs {
     /// The digest that names the plan, or its beginning: 8 letters or more
     #[arg(value_name = "PLAN")]
     plan: String,
-    /// Do everything in a transaction, look at it there, tell what would become of each row, and roll back
+    /// Do everything in a transaction, look at it there, tell what would become of each row, and roll back; of files, in copies that are
+    /// removed
     #[arg(long)]
     dry_run: bool,
     /// Rows a transaction
@@ -182,7 +192,8 @@ impl Args {
             Command::Plan(args) => Some(&args.past),
             Command::Show(args) => Some(&args.past),
             Command::Approve(args) => Some(&args.past),
-            Command::Apply(args) | Command::Revert(args) => Some(&args.past),
+            Command::Apply(args) => Some(&args.carry.past),
+            Command::Revert(args) => Some(&args.past),
             Command::Export(_) => None,
             Command::History(args) => Some(&args.past),
         }
@@ -213,8 +224,8 @@ pub fn execute(args: &Args) -> Result<End> {
             Ok(End::Done)
         }
         Command::Approve(args) => approve(args, project.as_ref()),
-        Command::Apply(args) => carry_out(args, project.as_ref(), false),
-        Command::Revert(args) => carry_out(args, project.as_ref(), true),
+        Command::Apply(args) => carry_out(&args.carry, project.as_ref(), args.in_place, false),
+        Command::Revert(args) => carry_out(args, project.as_ref(), true, true),
         Command::Export(args) => export(args, project.as_ref()),
         Command::History(args) => history(args, project.as_ref()),
     }
@@ -262,7 +273,7 @@ fn approve(args: &ApproveArgs, project: Option<&Project>) -> Result<End> {
     Ok(End::Done)
 }
 
-fn carry_out(args: &ApplyArgs, project: Option<&Project>, back: bool) -> Result<End> {
+fn carry_out(args: &CarryArgs, project: Option<&Project>, in_place: bool, back: bool) -> Result<End> {
     let project = needed(project)?;
     let manner = Manner {
         dry_run: args.dry_run,
@@ -273,6 +284,7 @@ fn carry_out(args: &ApplyArgs, project: Option<&Project>, back: bool) -> Result<
         statement_timeout: args.statement_timeout,
         limit: args.limit,
         auto: false,
+        in_place,
         back: false,
     };
     let applied = args.past.work(

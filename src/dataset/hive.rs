@@ -8,7 +8,7 @@ use super::{TEXT_OF, percent};
 use crate::error::{Error, ErrorKind, Result};
 
 /// What Hive writes for NULL.
-const NULL: &str = "__HIVE_DEFAULT_PARTITION__";
+pub(super) const NULL: &str = "__HIVE_DEFAULT_PARTITION__";
 
 /// The partition columns of a dataset, and the values of each file in their order.
 #[derive(Debug, Clone, Default, PartialEq)]

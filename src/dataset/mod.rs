@@ -20,6 +20,7 @@ mod percent;
 mod pin;
 mod ranges;
 mod redact;
+mod rewrite;
 mod scan;
 mod schema;
 mod source;
@@ -47,9 +48,11 @@ pub use database::{
     Writer, ended, spoken,
 };
 pub use identical::{Alike, Identical, identical};
+use listing::Listing;
 pub use order::KeyOrder;
 use pin::PinnedStore;
 pub use ranges::{Ranges, Seam, ranges};
+pub use rewrite::{Copied, FileChanges, Replaced, Rewritten};
 use table::{FilesTable, Parts};
 pub use writable::{Dependent, Parent, Spelled, Unique, Writable, WritableColumn, image_name};
 
@@ -176,17 +179,37 @@ async fn open_files(
     progress: &Arc<Progress>,
     at: DateTime<Utc>,
 ) -> Result<Opened> {
-    let (files, kind) = match &dataset.connector {
-        Connector::Parquet(files) => (files, listing::Kind::Parquet),
-        Connector::Csv(files, _) => (files, listing::Kind::Csv),
-        Connector::Ndjson(files, _) => (files, listing::Kind::Ndjson),
-        Connector::Arrow(files) => (files, listing::Kind::Arrow),
-        Connector::Database(_) | Connector::Sql(_) => {
-            return Err(Error::new(ErrorKind::Internal, "only datasets of files have files to open"));
-        }
+    let (path, kind) = match &dataset.connector {
+        Connector::Parquet(files) => (&files.path, listing::Kind::Parquet),
+        Connector::Csv(files, _) => (&files.path, listing::Kind::Csv),
+        Connector::Ndjson(files, _) => (&files.path, listing::Kind::Ndjson),
+        Connector::Arrow(files) => (&files.path, listing::Kind::Arrow),
+        Connector::Database(_) | Connector::Sql(_) => return Err(no_files()),
     };
-    let Files { path, compression, sorted_by } = files;
     let listing = listing::list(path, kind).await?;
+    open_listed(session, dataset, listing, progress, at).await
+}
+
+fn no_files() -> Error {
+    Error::new(ErrorKind::Internal, "only datasets of files have files to open")
+}
+
+/// The dataset, of these files.
+async fn open_listed(
+    session: &SessionContext,
+    dataset: &Dataset,
+    listing: Listing,
+    progress: &Arc<Progress>,
+    at: DateTime<Utc>,
+) -> Result<Opened> {
+    let (files, connector) = match &dataset.connector {
+        Connector::Parquet(files) => (files, "parquet"),
+        Connector::Csv(files, _) => (files, "csv"),
+        Connector::Ndjson(files, _) => (files, "ndjson"),
+        Connector::Arrow(files) => (files, "arrow"),
+        Connector::Database(_) | Connector::Sql(_) => return Err(no_files()),
+    };
+    let Files { compression, sorted_by, .. } = files;
     let store = Arc::new(PinnedStore::new(listing, Arc::clone(progress))?);
     let partitions = hive::partitions(store.objects())?;
     let read_twice = matches!(dataset.connector, Connector::Ndjson(..));
@@ -208,9 +231,7 @@ async fn open_files(
         }
         Connector::Ndjson(_, options) => (ndjson::open(parts, options, *compression).await?, None),
         Connector::Arrow(_) => arrow::open(parts).await?,
-        Connector::Database(_) | Connector::Sql(_) => {
-            return Err(Error::new(ErrorKind::Internal, "only datasets of files have files to open"));
-        }
+        Connector::Database(_) | Connector::Sql(_) => return Err(no_files()),
     };
     session.runtime_env().register_object_store(store.url().as_ref(), Arc::clone(&store) as _);
     store.start_counting();
@@ -220,12 +241,7 @@ async fn open_files(
         table: Arc::new(table.clone()),
         inputs,
         rows,
-        connector: match kind {
-            listing::Kind::Parquet => "parquet",
-            listing::Kind::Csv => "csv",
-            listing::Kind::Ndjson => "ndjson",
-            listing::Kind::Arrow => "arrow",
-        },
+        connector,
         behind: Behind::Files(OpenedFiles { at, store, table, sorted_by: sorted_by.clone(), footers, csv }),
     })
 }

@@ -67,6 +67,11 @@ impl PinnedStore {
         &self.objects
     }
 
+    /// The store behind remote objects.
+    pub(super) fn remote(&self) -> Option<&Arc<dyn ObjectStore>> {
+        self.store.as_ref()
+    }
+
     /// From now on, what is read counts as progress; headers and footers before do not.
     pub(super) fn start_counting(&self) {
         self.progress.expect_bytes(self.objects.iter().map(|object| object.meta.size).sum());
@@ -260,7 +265,7 @@ fn local_error(error: std::io::Error, display: &str) -> StoreError {
     }
 }
 
-fn changed(display: &str) -> Error {
+pub(super) fn changed(display: &str) -> Error {
     Error::new(ErrorKind::Changed, format!("{display} changed while it was read"))
         .hint("run again once the input is no longer written to")
 }

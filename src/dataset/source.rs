@@ -62,13 +62,15 @@ impl SourceFile {
     }
 }
 
-enum Packing {
+/// How a file is compressed.
+pub(super) enum Packing {
     None,
     Gzip,
     Zstd,
 }
 
-fn effective(compression: Compression, name: &str) -> Packing {
+/// What a compression means for a file of this name.
+pub(super) fn effective(compression: Compression, name: &str) -> Packing {
     let name = name.to_ascii_lowercase();
     // A query may follow the name in a URL.
     let name = if name.contains("://") { name.split('?').next().unwrap_or(&name) } else { &name };

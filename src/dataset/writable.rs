@@ -1,7 +1,7 @@
 //! What is known of a dataset whose rows can be changed, and how values are written there. Only `repair` asks for it.
 //!
-//! A row as it is stored is an *image*: for each column of the table the text that tells its value from every other of its type, and from
-//! which it can be made again. Two images are equal only where the rows hold the same values, so a change can be bound to the image that it
+//! A row as it is stored is an *image*: for each column of a database's table the text that tells its value from every other of its type, and
+//! from which it can be made again; of files, the cell as it is read. Two images are equal only where the rows hold the same values, so a change can be bound to the image that it
 //! was planned for.
 
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::sql::canonical_json;
 /// A table whose rows can be changed.
 #[derive(Debug, Clone)]
 pub struct Writable {
-    /// `postgres` or `sqlite`.
+    /// `postgres`, `mysql`, `sqlite`, `parquet` or `csv`.
     pub connector: &'static str,
     /// As statements name it, quoted.
     pub table: String,
@@ -108,6 +108,11 @@ impl Writable {
         match self.columns[column].native.as_str() {
             // It is kept as a value, not as the text that was given.
             "jsonb" => canonical_json(wanted) == canonical_json(stored),
+            "json" if self.connector == "mysql" => canonical_json(wanted) == canonical_json(stored),
+            // Its zeros have no sign.
+            native if self.connector == "mysql" && (native.starts_with("double") || native.starts_with("float")) => {
+                matches!((wanted.parse::<f64>(), stored.parse::<f64>()), (Ok(wanted), Ok(stored)) if wanted == stored)
+            }
             "double precision" | "real" => match (wanted.parse::<f64>(), stored.parse::<f64>()) {
                 (Ok(wanted), Ok(stored)) => wanted.total_cmp(&stored).is_eq(),
                 _ => false,
@@ -117,40 +122,50 @@ impl Writable {
         }
     }
 
+    /// Whether its rows are in files: such a row is told by all of its cells, and several may be the same.
+    pub fn in_files(&self) -> bool {
+        matches!(self.connector, "parquet" | "csv")
+    }
+
     pub fn column(&self, name: &str) -> Option<usize> {
         self.columns.iter().position(|column| column.name == name)
     }
 }
 
 impl super::Opened {
-    /// The table of a database; files cannot be changed row by row.
+    /// The table of a database, whose rows are changed one by one.
     fn changeable(&self) -> Result<&Arc<super::DatabaseTable>> {
-        self.database().ok_or_else(|| {
-            Error::new(ErrorKind::Config, format!("files ({}) cannot be repaired", self.connector))
-                .context("dataset", self.name.clone())
-                .hint("tables of PostgreSQL and SQLite can be; where the other side is one, repair that: --authority")
-        })
+        self.database().ok_or_else(|| Error::new(ErrorKind::Internal, "files have no rows to change by statements"))
     }
 
-    /// What is known of the table as one that can be changed; an error where it cannot, which says why.
+    /// What is known of it as a table that can be changed; an error where it cannot, which says why.
     pub async fn writable(&self) -> Result<Writable> {
+        if self.is_files() {
+            return self.writable_files();
+        }
         let writable = self.changeable()?.writable().await;
         writable.map_err(|error| error.context("dataset", self.name.clone()))
     }
 
     /// The dataset's table with the image of each column beside it, by [`image_name`], in the same snapshot. `restricted`: some of its
-    /// rows.
+    /// rows, of a database.
     pub fn images(
         &self,
         writable: &Writable,
         restricted: Option<super::DatabaseTable>,
     ) -> Result<Arc<dyn TableProvider>> {
+        if self.is_files() {
+            return self.file_images();
+        }
         let table = self.changeable()?;
         Ok(Arc::new(restricted.as_ref().unwrap_or(table).with_images(writable)?))
     }
 
     /// Values of any type as a column of the table stores them. What it would store as another value is refused.
     pub fn spell(&self, writable: &Writable, column: usize, values: &ArrayRef) -> Result<Spelled> {
-        self.changeable()?.spell(writable, column, values)
+        match self.is_files() {
+            true => self.spell_in_files(writable, column, values),
+            false => self.changeable()?.spell(writable, column, values),
+        }
     }
 }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::dataset::Input;
+use crate::dataset::{Input, Replaced};
 pub use crate::divergence::StoredFile;
 use crate::divergence::sha256;
 use crate::error::{Error, ErrorKind, Result};
@@ -85,6 +85,12 @@ pub enum Event {
         attempt: String,
         plan: String,
         file: StoredFile,
+        /// Corrected copies of files, and the original of one that is replaced.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        files: Vec<StoredFile>,
+        /// The file that is replaced by its copy, which it only is after this.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        replaced: Option<Replaced>,
     },
     RepairFinished(RepairFinished),
     /// An entry before this one, signed.

@@ -5,6 +5,7 @@
 //! and the chain never forks.
 
 mod append;
+mod approval;
 mod begin;
 mod entry;
 mod files;
@@ -32,7 +33,7 @@ pub use entry::{
 };
 pub use mention::Mention;
 pub use pending::complete;
-pub use seal::{PublicKey, Sealed, new_keys, read_private, read_public, seal, signed_by};
+pub use seal::{PublicKey, Sealed, new_keys, read_private, read_public, seal};
 pub use verify::{Expected, Finding, Verified, verify};
 
 const ENDING: &str = ".json";

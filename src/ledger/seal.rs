@@ -52,10 +52,34 @@ pub fn holds(key: &PublicKey, signature: &str, number: u64, hash: &str) -> bool 
 /// Whether the signature, in hexadecimal digits, is that key's, over that text.
 pub fn signed_by(key: &PublicKey, signature: &str, text: &[u8]) -> bool {
     let Ok(signature) = hex::decode(signature) else { return false };
+    if key.is_of_small_order() {
+        return false;
+    }
     UnparsedPublicKey::new(&ED25519, &key.0).verify(text, &signature).is_ok()
 }
 
+/// The points of small order, without their sign: <https://eprint.iacr.org/2020/1244>, table 1.
+const SMALL_ORDER: [&str; 7] = [
+    "0000000000000000000000000000000000000000000000000000000000000000",
+    "0100000000000000000000000000000000000000000000000000000000000000",
+    "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+    "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+    "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+    "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+    "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+];
+
 impl PublicKey {
+    /// Nobody holds a private key to it, and anybody can make signatures that hold: such as one of nothing but zeros, which somebody
+    /// wrote because there is no key yet.
+    fn is_of_small_order(&self) -> bool {
+        let mut point = self.0.clone();
+        if let Some(last) = point.last_mut() {
+            *last &= 0x7f;
+        }
+        SMALL_ORDER.contains(&hex::encode(point).as_str())
+    }
+
     /// Of its 32 bytes.
     pub fn of(bytes: &[u8]) -> Self {
         Self(bytes.to_vec())
@@ -158,4 +182,28 @@ pub async fn seal(ledger: &Ledger, pair: &Ed25519KeyPair) -> Result<Sealed> {
     let event = Event::Sealed { number, hash: hash.clone(), public_key: public_key.clone(), signature };
     ledger.append(&mut head, event, |_| Ok(())).await?;
     Ok(Sealed { number, hash, public_key })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// With the identity as the public key, and as the point of the signature, whose number is 0, the equation holds for any text.
+    #[test]
+    fn keys_that_sign_everything_sign_nothing() {
+        let identity = SMALL_ORDER[1];
+        let signature = format!("{identity}{}", "00".repeat(32));
+        let bytes = hex::decode(identity).unwrap();
+        let holds = UnparsedPublicKey::new(&ED25519, &bytes).verify(b"any text", &hex::decode(&signature).unwrap());
+        assert!(holds.is_ok(), "the forgery is one");
+        for point in SMALL_ORDER {
+            for sign in [0, 0x80] {
+                let mut bytes = hex::decode(point).unwrap();
+                bytes[31] |= sign;
+                let key = PublicKey::of(&bytes);
+                assert!(key.is_of_small_order(), "{point}");
+                assert!(!signed_by(&key, &signature, b"any text"), "{point}");
+            }
+        }
+    }
 }

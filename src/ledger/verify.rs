@@ -14,7 +14,10 @@ use crate::ledger::entry::{Before, Entry, Event, RuleDone, RuleExpired, StoredFi
 use crate::ledger::seal::{PublicKey, holds};
 use crate::ledger::{Head, Ledger, complete, number};
 
+mod repairs;
 mod results;
+
+use repairs::Repairs;
 
 /// What the caller holds against the ledger.
 #[derive(Debug, Clone, Default)]
@@ -81,6 +84,7 @@ struct Walk<'a> {
     /// Clocks that jumped back.
     back: Vec<u64>,
     signers: BTreeSet<PublicKey>,
+    repairs: Repairs,
 }
 
 /// Verifies all there is. An output without a ledger is an error.
@@ -109,6 +113,7 @@ pub async fn verify(ledger: &Ledger, expected: &Expected) -> Result<Verified> {
         at: None,
         back: Vec::new(),
         signers: BTreeSet::new(),
+        repairs: Repairs::default(),
     };
     let mut numbers: BTreeSet<u64> = BTreeSet::new();
     for (object, _) in &objects {
@@ -131,11 +136,14 @@ pub async fn verify(ledger: &Ledger, expected: &Expected) -> Result<Verified> {
     while let Some((number, bytes)) = entries.try_next().await? {
         match bytes {
             Some(bytes) => walk.entry(number, &bytes)?,
-            None => walk.wrong(&path(number), "was removed while it was verified"),
+            None => {
+                walk.repairs.lost = true;
+                walk.wrong(&path(number), "was removed while it was verified");
+            }
         }
     }
     walk.expectations();
-    let Walk { told, verified, back, .. } = walk;
+    let Walk { told, verified, back, repairs, .. } = walk;
     let mut verified = verified;
     if let [first, ..] = &back[..] {
         let n = back.len();
@@ -144,6 +152,11 @@ pub async fn verify(ledger: &Ledger, expected: &Expected) -> Result<Verified> {
             "{words} jumped back {n} times, first before {}: the order is that of the numbers",
             path(*first)
         ));
+    }
+    match repairs.cut_off() {
+        0 => {}
+        1 => verified.notes.push("1 repair has begun and not ended: it is at work, or was cut off".into()),
+        n => verified.notes.push(format!("{n} repairs have begun and not ended: they are at work, or were cut off")),
     }
     results::check(ledger, told, results, &mut verified).await?;
     verified.wrong.sort();
@@ -169,11 +182,13 @@ impl Walk<'_> {
         let entry = match Entry::decode(bytes) {
             Ok(entry) => entry,
             Err(why) => {
+                self.repairs.lost = true;
                 self.wrong(&name, format!("was changed: {why}"));
                 return Ok(());
             }
         };
         if entry.number != number {
+            self.repairs.lost = true;
             self.wrong(&name, format!("is entry {}: it was moved or copied here", entry.number));
             return Ok(());
         }
@@ -202,6 +217,7 @@ impl Walk<'_> {
         let next = self.hashes.last_key_value().map_or(1, |(last, _)| last + 1);
         // What the hash of a removed entry was, is not known.
         if next < number {
+            self.repairs.lost = true;
             self.before = None;
         }
         match number - next {
@@ -212,6 +228,9 @@ impl Walk<'_> {
     }
 
     fn event(&mut self, number: u64, name: &str, event: Event) {
+        if let Some(wrong) = self.repairs.take(number, &event) {
+            self.wrong(name, wrong);
+        }
         match event {
             Event::Begun { before } => self.told.before = before,
             Event::RunStarted { run_id, rules } | Event::RunResumed { run_id, rules } => {
@@ -226,7 +245,9 @@ impl Walk<'_> {
             Event::RepairPlanned(plan) => {
                 [plan.manifest, plan.table].into_iter().for_each(|file| self.named(number, file))
             }
-            Event::RepairBatch { file, .. } => self.named(number, file),
+            Event::RepairBatch { file, files, .. } => {
+                files.into_iter().chain([file]).for_each(|file| self.named(number, file));
+            }
             Event::RepairFinished(finished) => self.named(number, finished.file),
             Event::RepairStarted { .. } | Event::RepairApproved(_) => {}
             Event::Sealed { number: sealed, hash, public_key, signature } => {

@@ -134,13 +134,12 @@ fn policy(source: &Source, raw: &RawPolicy, approvers: usize, known: &[Rule]) ->
         }
     }
     let rules = names(&raw.rules, "rules")?;
-    if let (Some(name), Some(list)) =
-        (rules.iter().find(|name| !known.iter().any(|rule| rule.name == **name)), &raw.rules.0)
-    {
-        let at = source.texts(list, "rules")?;
-        let error = Error::new(ErrorKind::Config, format!("there is no rule `{name}`"));
-        let near = did_you_mean(name, known.iter().map(|rule| rule.name.as_str()), "the rules");
-        return Err(super::source::located(error, at.first().and_then(|text| source.at(text))).hint(near));
+    let is_known = |name: &str| known.iter().any(|rule| rule.name == name);
+    if let (Some(n), Some(list)) = (rules.iter().position(|name| !is_known(name)), &raw.rules.0) {
+        let near = did_you_mean(&rules[n], known.iter().map(|rule| rule.name.as_str()), "the rules");
+        let error = Error::new(ErrorKind::Config, format!("there is no rule `{}`", rules[n]));
+        let place = source.texts(list, "rules")?.get(n).and_then(|text| source.at(text));
+        return Err(super::source::located(error, place).hint(near));
     }
     Ok(Policy {
         rules,
@@ -253,6 +252,12 @@ mod tests {
             ),
             ("", format!("{approvers}  policy: [{{kinds: [missing], decide: auto}}]\n"), 11, "unknown kind `missing`"),
             ("", format!("{approvers}  policy: [{{rules: [order], decide: auto}}]\n"), 11, "there is no rule `order`"),
+            (
+                "",
+                format!("{approvers}  policy:\n    - rules:\n      - orders\n      - order\n      decide: auto\n"),
+                14,
+                "there is no rule `order`",
+            ),
             (
                 "    repair: {authority: {newer: at, columns: {a: source}}}\n",
                 String::new(),

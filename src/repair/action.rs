@@ -11,6 +11,7 @@ use datafusion::arrow::buffer::NullBuffer;
 use datafusion::arrow::compute::{concat_batches, take_record_batch};
 use datafusion::arrow::datatypes::{DataType, Decimal128Type, Field, Fields, Schema, SchemaRef, UInt32Type};
 use datafusion::arrow::record_batch::{RecordBatch, RecordBatchOptions};
+use datafusion::arrow::row::{RowConverter, SortField};
 use datafusion::parquet::arrow::ArrowWriter;
 use datafusion::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use datafusion::parquet::basic::{Compression, ZstdLevel};
@@ -201,6 +202,19 @@ impl Actions {
 fn broken(what: &str) -> Error {
     Error::new(ErrorKind::Data, format!("a table of actions cannot be read: {what}"))
         .hint("a newer version of tieout wrote it, or it was changed: `tieout ledger verify` tells")
+}
+
+/// By row: the columns in which two tables of images differ, in any bit.
+pub fn differing(some: &RecordBatch, others: &RecordBatch) -> Result<Vec<Vec<usize>>> {
+    let mut differ = vec![Vec::new(); some.num_rows()];
+    for (n, (one, other)) in some.columns().iter().zip(others.columns()).enumerate() {
+        let converter = RowConverter::new(vec![SortField::new(one.data_type().clone())])?;
+        let rows = |column| converter.convert_columns(std::slice::from_ref(column));
+        let (one, other) = (rows(one)?, rows(other)?);
+        let unlike = one.iter().zip(other.iter()).enumerate().filter(|(_, (one, other))| one != other);
+        unlike.for_each(|(row, _)| differ[row].push(n));
+    }
+    Ok(differ)
 }
 
 /// Images that are one column of a table.

@@ -2,47 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
+use aws_lc_rs::signature::Ed25519KeyPair;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::ledger::{Event, PublicKey, RepairApproved, actor, signed_by};
+use crate::ledger::{Event, PublicKey, RepairApproved, actor};
 use crate::project::model::{Decide, Project};
 use crate::repair::manifest::{Manifest, short};
 use crate::repair::plans::{Found, Plans};
 
 /// Clocks of two machines may be so far apart.
 const SKEW: TimeDelta = TimeDelta::minutes(5);
-
-/// What is signed: it says of what format it is, so that it is a signature of nothing else.
-fn signed_text(plan: &str, approver: &str, at: DateTime<Utc>, expires: DateTime<Utc>) -> String {
-    let (at, expires) = (at.to_rfc3339(), expires.to_rfc3339());
-    format!("tieout repair approval, version 1\nplan {plan}\nat {at}\nexpires {expires}\napprover {approver}\n")
-}
-
-/// Somebody's word, signed.
-pub fn sign(
-    plan: &str,
-    approver: &str,
-    at: DateTime<Utc>,
-    expires: DateTime<Utc>,
-    pair: &Ed25519KeyPair,
-) -> RepairApproved {
-    RepairApproved {
-        plan: plan.into(),
-        approver: approver.into(),
-        at,
-        expires,
-        public_key: PublicKey::of(pair.public_key().as_ref()).to_string(),
-        signature: hex::encode(pair.sign(signed_text(plan, approver, at, expires).as_bytes()).as_ref()),
-    }
-}
-
-/// Whether the signature is that key's.
-pub fn holds(approved: &RepairApproved, key: &PublicKey) -> bool {
-    let text = signed_text(&approved.plan, &approved.approver, approved.at, approved.expires);
-    signed_by(key, &approved.signature, text.as_bytes())
-}
 
 /// What an approval is held against.
 pub struct Against<'a> {
@@ -52,6 +22,8 @@ pub struct Against<'a> {
     /// The project's, with their keys.
     pub approvers: &'a BTreeMap<String, String>,
     pub now: DateTime<Utc>,
+    /// When the plan was taken back: what was allowed before is not allowed again.
+    pub since: Option<DateTime<Utc>>,
 }
 
 /// Why it does not count, if it does not. `actor`: who put it into the ledger.
@@ -63,7 +35,7 @@ pub fn check(approved: &RepairApproved, actor: &str, against: &Against<'_>) -> s
     let Some(key) = against.approvers.get(name).and_then(|key| key.parse::<PublicKey>().ok()) else {
         return Err(format!("{name} is none of the project's approvers"));
     };
-    if !holds(approved, &key) {
+    if !approved.is_signed_with(&key) {
         return Err(format!("the approval by {name} is not signed with the key that the project has of {name}"));
     }
     if approved.expires <= against.now {
@@ -71,6 +43,9 @@ pub fn check(approved: &RepairApproved, actor: &str, against: &Against<'_>) -> s
     }
     if approved.at > against.now + SKEW || approved.expires <= approved.at {
         return Err(format!("the approval by {name} is of a time to come"));
+    }
+    if against.since.is_some_and(|since| approved.at <= since) {
+        return Err(format!("the approval by {name} was given before the plan was taken back"));
     }
     if is_self(against.proposer, name, actor) {
         return Err(format!("{name} has proposed the plan, and cannot approve it"));
@@ -101,8 +76,14 @@ pub fn counting(found: &Found, against: &Against<'_>) -> (BTreeSet<String>, Vec<
     (names, why)
 }
 
-/// An error unless enough people allow the plan, by approvals that counted `at` that time.
-pub fn allowed(project: &Project, found: &Found, manifest: &Manifest, needed: Decide, at: DateTime<Utc>) -> Result<()> {
+/// An error unless enough people allow the plan, by approvals that counted at the time `now`, and were given after `since`.
+pub fn allowed(
+    project: &Project,
+    found: &Found,
+    manifest: &Manifest,
+    needed: Decide,
+    (now, since): (DateTime<Utc>, Option<DateTime<Utc>>),
+) -> Result<()> {
     let plan = found.digest();
     let refused = |message: String, hint: String| {
         Err(Error::new(ErrorKind::Permission, message).context("plan", short(plan).to_string()).hint(hint))
@@ -112,7 +93,7 @@ pub fn allowed(project: &Project, found: &Found, manifest: &Manifest, needed: De
         Decide::Never => return refused("the policy never allows it".into(), "nothing was changed".into()),
         Decide::Approve(wanted) => wanted as usize,
     };
-    let against = Against { plan, proposer: &found.actor, approvers: &project.repair.approvers, now: at };
+    let against = Against { plan, proposer: &found.actor, approvers: &project.repair.approvers, now, since };
     let (names, why) = counting(found, &against);
     if names.len() >= wanted {
         return Ok(());
@@ -154,8 +135,9 @@ pub async fn approve(
     let Some(expires) = now.checked_add_signed(lasts).filter(|expires| *expires > now) else {
         return Err(Error::new(ErrorKind::Usage, "an approval lasts some time: 7d, 12h").context("flag", "--expires"));
     };
-    let approved = sign(plan, name, now, expires, pair);
-    let against = Against { plan, proposer: &found.actor, approvers: &project.repair.approvers, now };
+    let approved = RepairApproved::sign(plan, name, now, expires, pair);
+    let since = plans.taken_back(plan);
+    let against = Against { plan, proposer: &found.actor, approvers: &project.repair.approvers, now, since };
     check(&approved, &actor(), &against).map_err(|why| {
         of_plan(Error::new(ErrorKind::Permission, why))
             .hint("nothing was approved; repair: approvers: of the project names who may, each with a key")

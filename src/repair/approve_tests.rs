@@ -1,5 +1,7 @@
 //! Ways to forge an approval: none of them counts.
 
+use aws_lc_rs::signature::KeyPair;
+
 use super::*;
 
 fn pair(seed: u8) -> Ed25519KeyPair {
@@ -22,7 +24,7 @@ fn approvers() -> BTreeMap<String, String> {
 }
 
 fn good() -> RepairApproved {
-    sign(PLAN, "anna", now(), now() + TimeDelta::days(7), &pair(1))
+    RepairApproved::sign(PLAN, "anna", now(), now() + TimeDelta::days(7), &pair(1))
 }
 
 fn told_by(
@@ -31,7 +33,7 @@ fn told_by(
     proposer: &str,
     approvers: &BTreeMap<String, String>,
 ) -> Result<(), String> {
-    check(approved, actor, &Against { plan: PLAN, proposer, approvers, now: now() })
+    check(approved, actor, &Against { plan: PLAN, proposer, approvers, now: now(), since: None })
 }
 
 fn told(approved: &RepairApproved) -> Result<(), String> {
@@ -63,27 +65,27 @@ fn forged_ones_do_not() {
         ("a later end", changed(&|one| one.expires += TimeDelta::days(100))),
         ("another time", changed(&|one| one.at -= day)),
         ("another plan, by edit", changed(&|one| one.plan = OTHER.into())),
-        ("another plan's", sign(OTHER, "anna", now(), now() + day, &pair(1))),
+        ("another plan's", RepairApproved::sign(OTHER, "anna", now(), now() + day, &pair(1))),
         ("another plan's, put under this one", {
-            let mut one = sign(OTHER, "anna", now(), now() + day, &pair(1));
+            let mut one = RepairApproved::sign(OTHER, "anna", now(), now() + day, &pair(1));
             one.plan = PLAN.into();
             one
         }),
         ("another name, by edit", changed(&|one| one.approver = "omar".into())),
-        ("with a key of one's own", sign(PLAN, "anna", now(), now() + day, &pair(9))),
-        ("with another approver's key", sign(PLAN, "anna", now(), now() + day, &pair(2))),
+        ("with a key of one's own", RepairApproved::sign(PLAN, "anna", now(), now() + day, &pair(9))),
+        ("with another approver's key", RepairApproved::sign(PLAN, "anna", now(), now() + day, &pair(2))),
         ("with one's own key, naming that of anna", {
-            let mut one = sign(PLAN, "anna", now(), now() + day, &pair(9));
+            let mut one = RepairApproved::sign(PLAN, "anna", now(), now() + day, &pair(9));
             one.public_key = public(&pair(1));
             one
         }),
-        ("of nobody whom the project names", sign(PLAN, "eve", now(), now() + day, &pair(9))),
-        ("expired", sign(PLAN, "anna", now() - day * 2, now() - day, &pair(1))),
-        ("expired just now", sign(PLAN, "anna", now() - day, now(), &pair(1))),
-        ("of a time to come", sign(PLAN, "anna", now() + day, now() + day * 2, &pair(1))),
+        ("of nobody whom the project names", RepairApproved::sign(PLAN, "eve", now(), now() + day, &pair(9))),
+        ("expired", RepairApproved::sign(PLAN, "anna", now() - day * 2, now() - day, &pair(1))),
+        ("expired just now", RepairApproved::sign(PLAN, "anna", now() - day, now(), &pair(1))),
+        ("of a time to come", RepairApproved::sign(PLAN, "anna", now() + day, now() + day * 2, &pair(1))),
         (
             "that ends before it begins",
-            sign(PLAN, "anna", now() + TimeDelta::minutes(4), now() + TimeDelta::minutes(3), &pair(1)),
+            RepairApproved::sign(PLAN, "anna", now() + TimeDelta::minutes(4), now() + TimeDelta::minutes(3), &pair(1)),
         ),
     ];
     for (what, approved) in &forged {
@@ -117,7 +119,8 @@ fn an_approver_who_was_removed_or_has_another_key_does_not_count() {
 #[test]
 fn one_person_under_two_names_counts_once() {
     let approvers = BTreeMap::from([("anna".to_string(), public(&pair(1))), ("anna2".to_string(), public(&pair(1)))]);
-    let approval = |name: &str| ("x@y".to_string(), sign(PLAN, name, now(), now() + TimeDelta::days(1), &pair(1)));
+    let approval =
+        |name: &str| ("x@y".to_string(), RepairApproved::sign(PLAN, name, now(), now() + TimeDelta::days(1), &pair(1)));
     let file = |path: &str| crate::ledger::StoredFile { path: path.into(), sha256: String::new(), bytes: 0, rows: 0 };
     let found = Found {
         planned: crate::ledger::RepairPlanned {
@@ -137,6 +140,16 @@ fn one_person_under_two_names_counts_once() {
         attempts: Vec::new(),
         entries: Vec::new(),
     };
-    let against = Against { plan: PLAN, proposer: "petra@server", approvers: &approvers, now: now() };
+    let against = Against { plan: PLAN, proposer: "petra@server", approvers: &approvers, now: now(), since: None };
     assert_eq!(counting(&found, &against).0.len(), 1);
+}
+
+#[test]
+fn what_was_taken_back_is_not_allowed_by_what_was_said_before() {
+    let approvers = approvers();
+    let at =
+        |since| Against { plan: PLAN, proposer: "petra@server", approvers: &approvers, now: now(), since: Some(since) };
+    assert!(check(&good(), "anna@desk", &at(now() - TimeDelta::hours(1))).is_ok());
+    let why = check(&good(), "anna@desk", &at(now())).unwrap_err();
+    assert!(why.contains("given before the plan was taken back"), "{why}");
 }

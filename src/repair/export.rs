@@ -5,6 +5,7 @@ use datafusion::arrow::array::{Array, AsArray};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::arrow::record_batch::RecordBatch;
+use datafusion::arrow::util::display::array_value_to_string;
 
 use crate::dataset::{Change, spoken};
 use crate::error::{Error, ErrorKind, Result};
@@ -45,8 +46,8 @@ pub fn export(plan: &str, manifest: &Manifest, actions: &Actions, form: Form) ->
 /// A statement for each action, in their order.
 pub fn statements(manifest: &Manifest, actions: &Actions) -> Result<Vec<String>> {
     let system = spoken(&manifest.connector).ok_or_else(|| {
-        Error::new(ErrorKind::Config, format!("a plan of {} has no statements", manifest.connector))
-            .hint("export it as Parquet or CSV")
+        Error::new(ErrorKind::Usage, format!("a plan of {} files has no statements", manifest.connector))
+            .hint("export it with --format parquet or --format csv")
     })?;
     let (before, after) = (image_rows(&actions.before)?, image_rows(&actions.after)?);
     let name = |n: usize| system.name(&manifest.columns[n].name);
@@ -66,7 +67,7 @@ pub fn statements(manifest: &Manifest, actions: &Actions) -> Result<Vec<String>>
         match action.change {
             Change::Insert => {
                 if action.set.is_empty() {
-                    return format!("INSERT INTO {table} DEFAULT VALUES;");
+                    return format!("INSERT INTO {table} {};", system.nothing_given());
                 }
                 let names = action.set.iter().map(|n| name(*n)).collect::<Vec<_>>().join(", ");
                 let values = action.set.iter().map(|n| literal(*n, &after[row][*n])).collect::<Vec<_>>().join(", ");
@@ -125,9 +126,10 @@ fn json(images: &datafusion::arrow::array::ArrayRef, row: usize) -> Result<Optio
     }
     let mut object = serde_json::Map::new();
     for (field, column) in images.fields().iter().zip(images.columns()) {
-        let text = cast(column, &DataType::Utf8)?;
-        let texts = text.as_string::<i32>();
-        let value = if texts.is_null(row) { serde_json::Value::Null } else { texts.value(row).into() };
+        let value = match column.is_null(row) {
+            true => serde_json::Value::Null,
+            false => array_value_to_string(column, row)?.into(),
+        };
         object.insert(field.name().clone(), value);
     }
     Ok(Some(serde_json::Value::Object(object).to_string()))

@@ -17,7 +17,7 @@ mod revert;
 mod told;
 
 pub use action::{Action, Actions};
-pub use apply::{Applied, Fate, Manner, Work, apply, of_rule};
+pub use apply::{Applied, Fate, FileWritten, Manner, Work, apply, of_rule};
 pub use approve::{Approved, allowed, approve};
 pub use auto::{Automatic, automatic};
 pub use export::{Form, export};

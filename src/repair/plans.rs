@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
 
+use crate::dataset::Replaced;
 use crate::dataset::store::{Located, locate};
 use crate::divergence::below;
 use crate::error::{Error, ErrorKind, Result};
@@ -48,6 +49,8 @@ pub struct Attempt {
     pub auto: bool,
     /// What was about to be committed; of the last one, it is not known whether it was.
     pub batches: Vec<StoredFile>,
+    /// The file that was about to be replaced, unless it was told later that it was not; whether it was is seen in the file.
+    pub replaced: Option<Replaced>,
     pub finished: Option<RepairFinished>,
 }
 
@@ -59,6 +62,11 @@ impl Found {
     /// What the last attempt that came to its end came to.
     pub fn last(&self) -> Option<&RepairFinished> {
         self.attempts.iter().rev().find_map(|attempt| attempt.finished.as_ref())
+    }
+
+    /// The file that it has replaced, or was about to.
+    pub fn replaced(&self) -> Option<&Replaced> {
+        self.attempts.iter().rev().find_map(|attempt| attempt.replaced.as_ref())
     }
 
     /// `planned`, `approved` (somebody's word is there), `cut off`, or what carrying it out came to.
@@ -116,6 +124,12 @@ impl Plans {
             several => Err(Error::new(ErrorKind::Usage, format!("{} plans begin with `{text}`", several.len()))
                 .hint("give more of the digest")),
         }
+    }
+
+    /// When what a plan has changed was last taken back, if it was.
+    pub fn taken_back(&self, plan: &str) -> Option<DateTime<Utc>> {
+        let back = self.plans.iter().filter(|other| other.planned.reverts.as_deref() == Some(plan));
+        back.flat_map(|other| &other.attempts).map(|attempt| attempt.at).max()
     }
 
     /// The manifest of a plan, as it was made.
@@ -216,10 +230,14 @@ fn take(plans: &mut Vec<Found>, entry: Entry) {
             actor: entry.actor.clone(),
             auto: *auto,
             batches: Vec::new(),
+            replaced: None,
             finished: None,
         }),
-        Event::RepairBatch { attempt, file, .. } => {
-            plan.attempts.iter_mut().filter(|one| one.id == *attempt).for_each(|one| one.batches.push(file.clone()));
+        Event::RepairBatch { attempt, file, replaced, .. } => {
+            for one in plan.attempts.iter_mut().filter(|one| one.id == *attempt) {
+                one.batches.push(file.clone());
+                one.replaced.clone_from(replaced);
+            }
         }
         Event::RepairFinished(finished) => plan
             .attempts

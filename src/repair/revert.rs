@@ -1,15 +1,13 @@
 //! The way back: a plan of its own, of the images that were really there, which is carried out like any other and can be taken back itself.
 
-use datafusion::arrow::record_batch::RecordBatch;
-
-use crate::dataset::{Change, Dependent, Image, Writable};
+use crate::dataset::{Change, Dependent, Writable};
 use crate::error::{Error, ErrorKind, Result};
 use crate::project::model::Project;
-use crate::repair::action::{Action, Actions};
-use crate::repair::apply::{Applied, Manner, Work, apply, images, intents, of_rule, side_of};
+use crate::repair::action::{Action, Actions, differing};
+use crate::repair::apply::{Applied, Changed, Manner, Work, apply, changed, of_rule, side_of};
 use crate::repair::approve::allowed;
 use crate::repair::manifest::short;
-use crate::repair::plan::{Draft, image_rows, needed, ordered};
+use crate::repair::plan::{Draft, needed, ordered};
 use crate::repair::plans::{Found, Plans};
 use crate::run::{Look, RunOptions};
 use crate::side::Side;
@@ -33,48 +31,32 @@ pub async fn revert(
             .context("plan", short(found.digest()).to_string())
             .hint("`tieout repair apply` goes on with it; take it back then"));
     }
-    let changed = intents(plans, found, &actions).await?;
-    if changed.is_empty() {
-        let error = Error::new(ErrorKind::Usage, "nothing was changed by the plan, so nothing can be taken back");
-        return Err(error
-            .context("plan", short(found.digest()).to_string())
-            .hint("`tieout repair history` tells what became of it"));
-    }
     let rule = of_rule(project, &manifest, found.digest(), true)?;
     let look = Look::open(project, rule, &manifest.run_id, options).await?;
     let side = side_of(&manifest)?;
     let opened = look.opened(side).await?;
     let writable = opened.writable().await?;
     manifest.check_table(&writable)?;
-    check_allowed(project, plans, found, &look, side).await?;
-    let mut numbers: Vec<usize> = changed.keys().copied().collect();
-    numbers.sort_unstable();
-    let (mut inverse, mut before, mut after) = (Vec::new(), Vec::new(), Vec::new());
-    let planned = image_rows(&actions.before)?;
-    for n in &numbers {
-        let intent = &changed[n];
-        // No row was changed that was not what the plan says.
-        if intent.before.as_ref().is_some_and(|before| *before != planned[*n]) {
-            let error = Error::new(ErrorKind::Changed, "what is recorded of the plan's rows is not what the plan says");
-            return Err(error.hint("nothing was taken back; `tieout ledger verify` tells what was changed"));
-        }
-        inverse.push(turned(
-            &actions.actions[*n],
-            found.digest(),
-            &writable,
-            intent.before.as_ref(),
-            intent.after.as_ref(),
-        ));
-        before.push(intent.after.clone());
-        after.push(intent.before.clone());
+    let changed = changed(plans, found, &actions, &writable).await?;
+    if changed.numbers.is_empty() {
+        let error = Error::new(ErrorKind::Usage, "nothing was changed by the plan, so nothing can be taken back");
+        return Err(error
+            .context("plan", short(found.digest()).to_string())
+            .hint("`tieout repair history` tells what became of it"));
     }
-    let key: RecordBatch = actions.take(&numbers)?.key;
-    let mut inverse = Actions {
-        actions: inverse,
-        key,
-        before: images(&writable, before.iter().map(Option::as_ref))?,
-        after: images(&writable, after.iter().map(Option::as_ref))?,
-    };
+    check_allowed(project, plans, found, &look, side).await?;
+    let Changed { numbers, before, after } = changed;
+    let planned = actions.take(&numbers)?;
+    // No row was changed that was not what the plan says.
+    let had = |row: usize| planned.actions[row].has_before();
+    if differing(&before, &planned.before)?.iter().enumerate().any(|(row, columns)| had(row) && !columns.is_empty()) {
+        let error = Error::new(ErrorKind::Changed, "what is recorded of the plan's rows is not what the plan says");
+        return Err(error.hint("nothing was taken back; `tieout ledger verify` tells what was changed"));
+    }
+    let differ = differing(&before, &after)?;
+    let turn = |(action, columns)| turned(action, found.digest(), &writable, columns);
+    let turned = planned.actions.iter().zip(differ).map(turn).collect();
+    let mut inverse = Actions { actions: turned, key: planned.key, before: after, after: before };
     ordered(&writable, &mut inverse)?;
     let draft = Draft {
         rule,
@@ -113,16 +95,16 @@ async fn check_allowed(project: &Project, plans: &Plans, found: &Found, look: &L
         return Err(Error::new(ErrorKind::Changed, "the plan that is to be taken back was never begun"));
     };
     let needed = needed(project, rule, look, side, &actions, manifest.table_rows);
-    allowed(project, root, &manifest, needed, attempt.at)
+    allowed(project, root, &manifest, needed, (attempt.at, None))
 }
 
-fn turned(action: &Action, plan: &str, writable: &Writable, was: Option<&Image>, is: Option<&Image>) -> Action {
+/// The action that takes another one back; `differ`: the columns in which the rows before and after are not the same.
+fn turned(action: &Action, plan: &str, writable: &Writable, differ: Vec<usize>) -> Action {
     let given = |n: &usize| writable.columns[*n].generated.is_none();
-    let all = || (0..writable.columns.len()).filter(given);
-    let (change, set): (Change, Vec<usize>) = match (was, is) {
-        (Some(was), Some(is)) => (Change::Update, all().filter(|n| was[*n] != is[*n]).collect()),
-        (Some(_), None) => (Change::Insert, all().collect()),
-        (None, _) => (Change::Delete, Vec::new()),
+    let (change, set): (Change, Vec<usize>) = match action.change {
+        Change::Update => (Change::Update, differ.into_iter().filter(given).collect()),
+        Change::Delete => (Change::Insert, (0..writable.columns.len()).filter(given).collect()),
+        Change::Insert => (Change::Delete, Vec::new()),
     };
     let with_others = |one: &&Dependent| match change {
         Change::Delete => one.on_delete,

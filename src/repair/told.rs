@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use datafusion::arrow::array::{Array, AsArray};
+use datafusion::arrow::record_batch::RecordBatch;
+use datafusion::arrow::util::display::array_value_to_string;
 use serde::Serialize;
 
+use crate::dataset::spoken;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::Entry;
 use crate::repair::action::{Action, Actions, change_word, from_parquet};
@@ -25,7 +28,7 @@ pub struct PlanShown {
     pub actions: Vec<ActionShown>,
     /// Why actions are refused, with how many.
     pub refused: BTreeMap<String, u64>,
-    /// What has the same effect on the first rows, in the system's own words.
+    /// What has the same effect on the first rows, in the database's own words; none of files.
     pub statements: Vec<String>,
 }
 
@@ -48,7 +51,7 @@ pub struct ActionShown {
     pub refused: Option<String>,
 }
 
-/// A cell as its image: a text in the system's own notation.
+/// A cell as its image: a text in the system's own notation; of files, as text.
 #[derive(Debug, Serialize)]
 pub struct CellShown {
     pub column: String,
@@ -107,7 +110,10 @@ pub async fn show(plans: &Plans, found: &Found, limit: usize) -> Result<PlanShow
             .map(|(_, one)| Approval { approver: one.approver.clone(), at: one.at, expires: one.expires })
             .collect(),
         actions: first.iter().map(|n| shown(&actions, *n)).collect::<Result<_>>()?,
-        statements: super::export::statements(&manifest, &actions.take(&open)?)?,
+        statements: match spoken(&manifest.connector) {
+            Some(_) => super::export::statements(&manifest, &actions.take(&open)?)?,
+            None => Vec::new(),
+        },
         refused,
         manifest,
     })
@@ -131,9 +137,9 @@ fn cells(actions: &Actions, n: usize) -> Vec<CellShown> {
         true => (0..actions.before.num_columns()).collect(),
         false => action.set.clone(),
     };
-    let cell = |images: &datafusion::arrow::record_batch::RecordBatch, column: usize| {
-        let texts = images.column(column).as_string_opt::<i32>()?;
-        texts.is_valid(n).then(|| texts.value(n).to_string())
+    let cell = |images: &RecordBatch, column: usize| {
+        let cells = images.column(column);
+        cells.is_valid(n).then(|| array_value_to_string(cells, n).unwrap_or_default())
     };
     columns
         .into_iter()

@@ -41,6 +41,13 @@ pub fn told(event: &Event) -> String {
         Event::RepairStarted { plan, auto, .. } => {
             format!("plan {} begun{}", short(plan), if *auto { ", as the policy allows" } else { "" })
         }
+        Event::RepairBatch { plan, file, replaced: Some(replaced), .. } => {
+            format!("plan {}: about to replace {}, for {}", short(plan), replaced.file, counted(file.rows, "row"))
+        }
+        Event::RepairBatch { plan, file, files, .. } if !files.is_empty() => {
+            let copies = counted(files.len() as u64, "file");
+            format!("plan {}: {copies} written anew, for {}", short(plan), counted(file.rows, "row"))
+        }
         Event::RepairBatch { plan, file, .. } => {
             format!("plan {}: about to change {}", short(plan), counted(file.rows, "row"))
         }

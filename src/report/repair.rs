@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::ledger::Entry;
 use crate::repair::{
-    ActionShown, Applied, Approved, Automatic, CellShown, Counts, Manifest, Named, PlanLine, PlanShown, Proposed, Story,
+    ActionShown, Applied, Approved, Automatic, CellShown, Counts, FileWritten, Manifest, Named, PlanLine, PlanShown,
+    Proposed, Story,
 };
 use crate::report::ledger::told;
 use crate::report::numbers::{count, counted};
@@ -157,6 +158,9 @@ pub fn applied(applied: &Applied) -> String {
             counted(applied.still_diverging, "row")
         ));
     }
+    for file in &applied.files {
+        out.push_str(&written(file, applied.dry_run));
+    }
     for row in &applied.unrepaired {
         let why = row.fate.why().unwrap_or("");
         out.push_str(&format!("  {} {}: {}: {}\n", row.action, key(&row.key), row.fate.word(), escape(why)));
@@ -173,6 +177,18 @@ pub fn applied(applied: &Applied) -> String {
         out.push_str(&format!("  {}\n", escape(table)));
     }
     out
+}
+
+/// A file that was written anew.
+fn written(file: &FileWritten, dry_run: bool) -> String {
+    let original = file.file.as_deref().map_or("a new file".to_string(), escape);
+    let rows = file.changed.map(|n| format!(" ({})", counted(n, "row"))).unwrap_or_default();
+    match (&file.copy, file.in_place) {
+        _ if dry_run => format!("  would be written anew: {original}{rows}\n"),
+        (Some(copy), true) => format!("  replaced: {original}{rows}, by {}\n", escape(copy)),
+        (Some(copy), false) => format!("  written anew: {original}{rows}, as {}\n", escape(copy)),
+        (None, _) => format!("  written anew: {original}{rows}\n"),
+    }
 }
 
 pub fn automatic(told: &Automatic) -> String {

@@ -32,7 +32,7 @@ pub use self::encode::{Mode, Rows, check_encodable, encode_rows};
 pub use self::normal::canonical;
 pub use self::row_digest::digest_array;
 pub use self::segment_digest::{Form, Hash};
-pub use self::text::check_readable;
+pub use self::text::{check_readable, read_texts};
 pub use self::type_text::{parse_type, plain_type, type_text};
 pub use self::zone::Zone;
 use crate::error::Result;

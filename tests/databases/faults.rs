@@ -172,6 +172,29 @@ fn a_backend_that_is_ended_is_replaced_with_its_snapshot() {
 }
 
 #[test]
+fn a_backend_that_is_ended_while_others_join_its_snapshot_is_replaced_or_told_of() {
+    let pair = Pair::new(TABLE);
+    let side = format!("{}?table=t", pair.database.url());
+    for _ in 0..6 {
+        let args = ["diff", &side, &side, "--key", "id", "--strategy", "digest", "--format", "json", "--out", "out"];
+        let child = pair.tieout.command(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        // The first connection, as soon as another one comes to join its snapshot.
+        pair.database.sql(
+            "DO $$ DECLARE ended bool; BEGIN FOR n IN 1..100000 LOOP PERFORM pg_stat_clear_snapshot();
+             SELECT pg_terminate_backend((array_agg(pid ORDER BY backend_start))[1]) INTO ended FROM pg_stat_activity
+             WHERE application_name = 'tieout' AND datname = current_database() HAVING count(*) > 1;
+             EXIT WHEN ended; END LOOP; END $$",
+        );
+        let finished = Finished::of_child(child);
+        match finished.code {
+            Some(0) => assert_eq!(finished.rule("diff")["rows"]["equal"], 20000),
+            // It was lost before there was anything to read anew.
+            _ => assert_eq!(finished.exits(2).json()["error"]["kind"], "unavailable"),
+        }
+    }
+}
+
+#[test]
 fn a_server_without_room_is_told() {
     let pair = Pair::new(TABLE);
     let user = format!("few_{}", pair.database.name());

@@ -109,14 +109,14 @@ fn an_open_connection_is_cut() {
 }
 
 #[test]
-fn one_byte_is_another() {
+fn some_bytes_are_others() {
     let (database, proxy) = start();
     let rows = ["SELECT repeat('x', 100000)"];
     proxy.corrupt_at(50_000);
     let read = output(client(&database, &proxy, &rows)).stdout;
     assert_eq!(read.len(), 100_001);
     let others: Vec<u8> = read[..100_000].iter().copied().filter(|byte| *byte != b'x').collect();
-    assert_eq!(others, *b"y");
+    assert_eq!(others, [b'y'; 16]);
 
     assert_eq!(answer(encrypted(&database, &proxy, "require", &rows)).len(), 100_001);
     proxy.corrupt_at(50_000);

@@ -6,7 +6,7 @@ use super::sqlite::DATASETS;
 use super::{Given, applied, planned, verified};
 use crate::support::tieout::Tieout;
 
-fn tables(policy: &str) -> (Tieout, Vec<String>) {
+pub fn tables(policy: &str) -> (Tieout, Vec<String>) {
     let tieout = Tieout::new().env("TIEOUT_ACTOR", "petra@server");
     let table = "CREATE TABLE t (id INTEGER PRIMARY KEY, amount INTEGER, iban TEXT);";
     let source = format!("{table} INSERT INTO t VALUES (1, 10, 'DE1'), (2, 20, 'DE2'), (3, 30, 'DE3'), (4, 40, NULL)");
@@ -24,14 +24,14 @@ fn tables(policy: &str) -> (Tieout, Vec<String>) {
     (tieout, keys)
 }
 
-fn approve(tieout: &Tieout, plan: &str, name: &str, key: &str, actor: &str, code: i32) -> String {
+pub fn approve(tieout: &Tieout, plan: &str, name: &str, key: &str, actor: &str, code: i32) -> String {
     let mut command = tieout.command(["repair", "approve", plan, "--as", name, "--key", key]);
     command.env("TIEOUT_ACTOR", actor);
     let ended = crate::support::tieout::Finished::of(command, None).exits(code);
     ended.stdout + &ended.stderr
 }
 
-fn untouched(tieout: &Tieout) {
+pub fn untouched(tieout: &Tieout) {
     let connection = Connection::open(tieout.path("b.db")).unwrap();
     let sum: i64 = connection.query_row("SELECT sum(amount) + count(*) FROM t", [], |row| row.get(0)).unwrap();
     assert_eq!(sum, 64, "something was changed");
@@ -171,4 +171,65 @@ fn neither_triggers_nor_small_plans_lead_round_the_limits() {
     assert_eq!(told["repair"]["applied"], serde_json::json!([]));
     assert!(told["repair"]["notes"][0].as_str().unwrap().contains("triggers run on the table (other)"), "{told:#}");
     untouched(&tieout);
+}
+
+#[test]
+fn a_column_that_is_not_compared_is_guarded_all_the_same() {
+    let (tieout, _) = tables("  policy:\n    - {columns: [iban], decide: never}\n    - {decide: auto}\n");
+    let connection = Connection::open(tieout.path("b.db")).unwrap();
+    connection
+        .execute_batch("ALTER TABLE t RENAME COLUMN iban TO account; INSERT INTO t VALUES (9, 0, 'DE9'), (8, 0, NULL)")
+        .unwrap();
+    let project = std::fs::read_to_string(tieout.path("tieout.yaml")).unwrap();
+    let mapped = "key: [id]\n    map: {account: iban}\n    columns: {iban: {ignore: true}}";
+    std::fs::write(tieout.path("tieout.yaml"), project.replace("key: [id]", mapped)).unwrap();
+    tieout.run(["run", "-q"]).exits(1);
+    let told = tieout.run(["repair", "plan", "r", "--kind", "missing_in_source", "--format", "json"]).exits(0).json();
+    // The row with an account stays, the one without may go.
+    let counts = &told["plans"][0]["counts"];
+    assert_eq!((&counts["delete"], &counts["refused"]), (&1.into(), &1.into()), "{told:#}");
+}
+
+#[test]
+fn a_guard_in_other_letters_is_an_error() {
+    let (tieout, _) = tables("  policy:\n    - {columns: [IBAN], decide: never}\n    - {decide: auto}\n");
+    for args in [&["repair", "plan", "r"][..], &["run", "--repair"]] {
+        let told = tieout.run(args).exits(2).stderr;
+        assert!(told.contains("policy 1 names the column `IBAN`, and the table has `iban`"), "{told}");
+        untouched(&tieout);
+    }
+}
+
+#[test]
+fn what_was_taken_back_has_to_be_allowed_anew() {
+    let (tieout, _) = tables("");
+    let plan = planned(&tieout);
+    approve(&tieout, &plan, "anna", "anna.key", "anna@desk", 0);
+    assert_eq!(applied(&tieout, &plan)["outcome"], "repaired");
+    let back = super::reverted(&tieout, &plan);
+    assert_eq!(back["outcome"], "reverted", "{back:#}");
+    untouched(&tieout);
+    let told = tieout.run(["repair", "apply", &plan]).exits(2).stderr;
+    assert!(told.contains("the approval by anna was given before the plan was taken back"), "{told}");
+    untouched(&tieout);
+    approve(&tieout, &plan, "anna", "anna.key", "anna@desk", 0);
+    assert_eq!(applied(&tieout, &plan)["outcome"], "repaired");
+    verified(&tieout);
+}
+
+#[test]
+fn a_guard_holds_for_what_is_computed_of_a_row_that_goes() {
+    let policy = "  policy:\n    - {columns: [iban], decide: never}\n    - {decide: auto}\n";
+    let (tieout, _) = tables(policy);
+    let connection = Connection::open(tieout.path("b.db")).unwrap();
+    connection
+        .execute_batch("ALTER TABLE t RENAME COLUMN iban TO account; INSERT INTO t VALUES (9, 0, 'de9')")
+        .unwrap();
+    let project = std::fs::read_to_string(tieout.path("tieout.yaml")).unwrap();
+    let computed = "key: [id]\n    columns: {iban: {target: upper(account)}, account: {ignore: true}}";
+    std::fs::write(tieout.path("tieout.yaml"), project.replace("key: [id]", computed)).unwrap();
+    tieout.run(["run", "-q"]).exits(1);
+    let told = tieout.run(["repair", "plan", "r", "--kind", "missing_in_source", "--format", "json"]).exits(0).json();
+    let counts = &told["plans"][0]["counts"];
+    assert_eq!((&counts["delete"], &counts["refused"]), (&0.into(), &1.into()), "{told:#}");
 }

@@ -93,11 +93,11 @@ fn a_plan_of_what_has_changed_since() {
 }
 
 #[test]
-fn files_cannot_be_repaired_and_that_is_said() {
+fn files_of_other_kinds_cannot_be_repaired_and_that_is_said() {
     let tieout = Tieout::new();
     tieout.parquet("a.parquet", "id:int64, n:int64\n1 | 1");
-    tieout.parquet("b.parquet", "id:int64, n:int64\n1 | 2");
-    Given { source: "parquet: a.parquet", target: "parquet: b.parquet", rule: RULE, rest: AUTO }.write(&tieout);
+    tieout.file("b.ndjson", "{\"id\": 1, \"n\": 2}\n");
+    Given { source: "parquet: a.parquet", target: "ndjson: b.ndjson", rule: RULE, rest: AUTO }.write(&tieout);
     tieout.run(["run", "-q"]).exits(1);
-    refused(&tieout, &["repair", "plan", "r"], "files (parquet) cannot be repaired");
+    refused(&tieout, &["repair", "plan", "r"], "ndjson cannot be written anew");
 }

@@ -280,3 +280,49 @@ fn what_was_refused_when_it_was_to_be_committed_is_nobody_s_to_take_back() {
     assert_eq!(left, [2, 4]);
     verified(&tieout);
 }
+
+#[test]
+fn a_row_comes_back_to_the_key_that_a_new_row_has_taken() {
+    let tieout = Tieout::new();
+    let table = "CREATE TABLE t (id INTEGER PRIMARY KEY, k TEXT, n INTEGER);";
+    for (file, rows) in [("a.db", "(1, 'a', 1), (9, 'new', 2)"), ("b.db", "(1, 'a', 1), (2, 'old', 3)")] {
+        let connection = Connection::open(tieout.path(file)).unwrap();
+        connection.execute_batch(&format!("{table} INSERT INTO t VALUES {rows}")).unwrap();
+    }
+    let rule = "key: [k]\n    columns: {id: {ignore: true}}\n    repair: {authority: source}";
+    Given { source: DATASETS[0], target: DATASETS[1], rule, rest: AUTO }.write(&tieout);
+    let before = dump(&tieout.path("b.db"));
+    tieout.run(["run", "-q"]).exits(1);
+    let plan = planned(&tieout);
+    // One at a time, so that the old row is gone when the new one gets its key.
+    tieout.run(["repair", "apply", &plan, "--batch", "1"]).exits(0);
+    let taken: i64 = Connection::open(tieout.path("b.db"))
+        .unwrap()
+        .query_row("SELECT id FROM t WHERE k = 'new'", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(taken, 2);
+    let back = reverted(&tieout, &plan);
+    assert_eq!(back["outcome"], "reverted", "{back:#}");
+    assert_eq!(dump(&tieout.path("b.db")), before);
+    verified(&tieout);
+}
+
+#[test]
+fn in_place_is_for_files() {
+    let tieout = Tieout::new();
+    for (file, n) in [("a.db", 1), ("b.db", 2)] {
+        let connection = Connection::open(tieout.path(file)).unwrap();
+        connection
+            .execute_batch(&format!(
+                "CREATE TABLE t (id INTEGER PRIMARY KEY, n INTEGER); INSERT INTO t VALUES (1, {n})"
+            ))
+            .unwrap();
+    }
+    let rule = "key: [id]\n    repair: {authority: source}";
+    Given { source: DATASETS[0], target: DATASETS[1], rule, rest: AUTO }.write(&tieout);
+    tieout.run(["run", "-q"]).exits(1);
+    let plan = planned(&tieout);
+    let told = tieout.run(["repair", "apply", &plan, "--in-place"]).exits(2).stderr;
+    assert!(told.contains("rows of a database are always changed where they are"), "{told}");
+    assert_eq!(applied(&tieout, &plan)["outcome"], "repaired");
+}

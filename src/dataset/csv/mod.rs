@@ -5,6 +5,7 @@
 //! expected, and holds no rows where none is.
 
 mod decoder;
+mod edit;
 mod lines;
 mod tokenizer;
 // Nothing reads this way yet.
@@ -25,6 +26,7 @@ use super::{TEXT_OF, declared};
 use crate::error::{Error, ErrorKind, Result};
 use crate::project::model::{Compression, CsvOptions};
 use decoder::{Decoder, Layout};
+pub(super) use edit::{Cells, RecordEdits};
 use lines::Records;
 use tokenizer::Dialect;
 use twins::{Question, Twins};

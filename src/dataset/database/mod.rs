@@ -65,11 +65,12 @@ impl Databases {
         if let Some(message) = already {
             return Err(Error::new(ErrorKind::Unavailable, format!("{message}; it is not tried again in this run")));
         }
+        // Boxed: whoever waits for it has much else to keep.
         let connect = || async {
             match from.system {
-                System::Postgres => postgres::connect(from).await,
-                System::Mysql => mysql::connect(from).await,
-                System::Sqlite => sqlite::connect(from).await,
+                System::Postgres => Box::pin(postgres::connect(from)).await,
+                System::Mysql => Box::pin(mysql::connect(from)).await,
+                System::Sqlite => Box::pin(sqlite::connect(from)).await,
             }
         };
         let session = cell.get_or_try_init(connect).await.cloned();

@@ -14,7 +14,7 @@ use chrono::{DateTime, Utc};
 use object_store::ObjectStore;
 use object_store::path::Path;
 
-use super::store::{self, Place};
+use super::store::{self, Located, Place};
 use super::{Input, glob, redact};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -124,6 +124,22 @@ pub(super) async fn list(location: &str, kind: Kind) -> Result<Listing> {
         return Err(Error::new(ErrorKind::Data, format!("{} is listed twice", pair[0].display)));
     }
     Ok(listing)
+}
+
+/// Files of these names below a place, each as it is now.
+pub(super) async fn named(below: &Located, names: &[&str]) -> Result<Listing> {
+    let store = below.local.is_none().then(|| Arc::clone(&below.store));
+    let mut objects = Vec::with_capacity(names.len());
+    for name in names {
+        let display = format!("{}/{name}", below.display);
+        let origin = match &below.local {
+            Some(local) => Origin::Local(local.join(name)),
+            None => Origin::Remote(store::parse_key(&format!("{}/{name}", below.prefix), &display)?),
+        };
+        let meta = stat(&origin, store.as_ref(), &display).await?;
+        objects.push(Object { origin, display, relative: name.to_string(), meta });
+    }
+    Ok(Listing { objects, store })
 }
 
 /// Looks at one object as it is now.

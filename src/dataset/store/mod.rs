@@ -38,6 +38,20 @@ impl fmt::Debug for Located {
     }
 }
 
+impl Located {
+    /// A folder below; its name is taken as it is.
+    pub fn folder(&self, name: &str) -> Result<Self> {
+        let display = format!("{}/{name}", self.display.trim_end_matches('/'));
+        let whole = if self.prefix.as_ref().is_empty() { name.to_string() } else { format!("{}/{name}", self.prefix) };
+        Ok(Self {
+            store: Arc::clone(&self.store),
+            prefix: parse_key(&whole, &display)?,
+            local: self.local.as_ref().map(|local| local.join(name)),
+            display,
+        })
+    }
+}
+
 /// A location, taken apart but not opened.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Place {

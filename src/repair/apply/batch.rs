@@ -1,7 +1,7 @@
 //! One batch of rows in one transaction: locked, looked at, changed only where they are what they were, read back, told to the ledger, and
 //! only then committed.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::dataset::{Change, Changes, Failure, Image, Writable, Writer};
 use crate::repair::action::Action;
@@ -92,10 +92,12 @@ impl<'a> Rows<'a> {
                 there.entry(self.at(&image)).or_default().push(image);
             }
         }
+        // Rows that make room within this batch.
+        let leaving: HashSet<&Image> = numbers.iter().filter_map(|n| self.leaves(*n)).collect();
         let mut came = Came::default();
         let mut todo = Vec::new();
         for &n in numbers {
-            match self.look(n, &there, intents) {
+            match self.look(n, &there, intents, &leaving) {
                 Some(fate) => came.settled.push((n, fate)),
                 None => todo.push(n),
             }
@@ -127,7 +129,13 @@ impl<'a> Rows<'a> {
     }
 
     /// What is to be told of the row as it is there; none: it is to be changed.
-    fn look(&self, n: usize, there: &HashMap<Address, Vec<Image>>, intents: &Intents) -> Option<Fate> {
+    fn look(
+        &self,
+        n: usize,
+        there: &HashMap<Address, Vec<Image>>,
+        intents: &Intents,
+        leaving: &HashSet<&Image>,
+    ) -> Option<Fate> {
         let action = &self.actions[n];
         let found = |image: &Image| there.get(&self.at(image)).map_or(&[][..], Vec::as_slice);
         let intent = intents.get(&n);
@@ -148,6 +156,7 @@ impl<'a> Rows<'a> {
             }
             Change::Insert => match found(&self.after[n]) {
                 [] => None,
+                [one] if leaving.contains(one) => None,
                 [one] if self.is_as_wanted(n, one).is_ok() => Some(Fate::Done),
                 _ => Some(Fate::Stale("a row with its key is there by now, with other values".into())),
             },
@@ -170,6 +179,13 @@ impl<'a> Rows<'a> {
                 _ => Some(Fate::Stale("several rows have its key by now".into())),
             },
         }
+    }
+
+    /// The row before, if none is left at its address afterwards.
+    fn leaves(&self, n: usize) -> Option<&Image> {
+        let action = &self.actions[n];
+        let leaves = action.has_before() && (!action.has_after() || !self.address_is_wanted(n));
+        leaves.then(|| &self.before[n])
     }
 
     /// A row that gets another address is as wanted only if none is left at the old one; that cannot be told from here.

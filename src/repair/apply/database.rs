@@ -135,6 +135,7 @@ pub async fn carry_out(
         fates,
         verified,
         inputs,
+        files: Vec::new(),
     })
 }
 

@@ -95,6 +95,29 @@ pub fn undone(table: &RecordBatch) -> Result<Vec<usize>> {
     Ok(undone.map(|(n, _)| (*n as usize).wrapping_sub(1)).collect())
 }
 
+/// What such a table tells of each row, by its number from 0.
+pub fn of_table(table: &RecordBatch) -> Result<Vec<(usize, Fate)>> {
+    let broken = || Error::new(ErrorKind::Data, "a table of what was changed cannot be read");
+    let texts = |name: &str| table.column_by_name(name).and_then(|c| c.as_string_opt::<i32>()).ok_or_else(broken);
+    let numbers = table.column_by_name("n").and_then(|c| c.as_primitive_opt::<UInt32Type>()).ok_or_else(broken)?;
+    let (outcomes, whys) = (texts("outcome")?, texts("why")?);
+    let told = numbers.values().iter().zip(outcomes.iter().zip(whys));
+    told.map(|(n, (outcome, why))| {
+        let why = why.unwrap_or_default().to_string();
+        let fate = match outcome {
+            Some("applied") => Fate::Applied,
+            Some("done") => Fate::Done,
+            Some("stale") => Fate::Stale(why),
+            Some("failed") => Fate::Failed(why),
+            Some("refused") => Fate::Refused(why),
+            Some("left") => Fate::Left(why),
+            _ => return Err(broken()),
+        };
+        Ok(((*n as usize).wrapping_sub(1), fate))
+    })
+    .collect()
+}
+
 /// What such a table tells of rows that were changed: their numbers from 0, and their images.
 pub struct Changed {
     pub numbers: Vec<usize>,

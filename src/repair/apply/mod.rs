@@ -4,6 +4,7 @@ mod batch;
 mod carry;
 mod database;
 mod fate;
+mod files;
 mod lock;
 mod verify;
 
@@ -15,20 +16,20 @@ use serde::Serialize;
 
 use chrono::Utc;
 
-use crate::dataset::{Input, Opened, Writable};
+use crate::dataset::{Input, Opened, Replaced, Writable};
 use crate::error::{Error, ErrorKind, Result};
-use crate::ledger::{Event, Head, RepairFinished};
+use crate::ledger::{Event, Head, RepairFinished, StoredFile};
 use crate::project::model::{Decide, Project, Rule};
 use crate::repair::action::{Action, Actions, to_parquet};
 use crate::repair::approve::allowed;
 use crate::repair::auto::by_itself;
 use crate::repair::manifest::{Manifest, short};
-use crate::repair::plan::{address, needed};
+use crate::repair::plan::{address, needed, what};
 use crate::repair::plans::{Found, Plans, place};
 use crate::run::{Look, RunOptions};
 use crate::side::{BySide, Side};
-pub use database::{images, intents};
-pub use fate::Fate;
+use database::{images, intents};
+pub use fate::{Changed, Fate};
 
 /// How a plan is carried out.
 #[derive(Debug, Clone)]
@@ -46,6 +47,8 @@ pub struct Manner {
     pub limit: usize,
     /// The policy allows it without a person's word.
     pub auto: bool,
+    /// A file is replaced by its corrected copy, where that is one step.
+    pub in_place: bool,
     /// It takes back what was allowed, and was made just now of what was recorded.
     pub back: bool,
 }
@@ -61,6 +64,7 @@ impl Default for Manner {
             statement_timeout: Duration::from_secs(60),
             limit: 20,
             auto: false,
+            in_place: false,
             back: false,
         }
     }
@@ -80,6 +84,9 @@ pub struct Applied {
     pub notes: Vec<String>,
     /// `repaired`, `partly` or `failed`; of a revert `reverted`, `partly` or `failed`.
     pub outcome: String,
+    /// Files that were written anew, of a dataset of files.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<FileWritten>,
     /// By fate: `applied`, `done`, `stale`, `failed`, `refused`, `left`.
     pub rows: BTreeMap<&'static str, u64>,
     /// Rows that were changed, and about which both sides disagree all the same.
@@ -89,6 +96,23 @@ pub struct Applied {
     /// Rows of the table of outcomes, below the output; none of a dry run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub table: Option<String>,
+}
+
+/// A file that was written anew, or of a dry run would be.
+#[derive(Debug, Serialize)]
+pub struct FileWritten {
+    /// The original; none of a file that is new.
+    pub file: Option<String>,
+    /// The corrected copy; none of a dry run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub copy: Option<String>,
+    /// Whether the original was replaced by it.
+    pub in_place: bool,
+    /// All rows of the copy, and those that were changed, deleted and inserted; none where it is put back as it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rows: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub changed: Option<u64>,
 }
 
 /// A row that is not as wanted.
@@ -131,6 +155,7 @@ pub struct Came {
     /// Whether both sides agree on it by now; none where that was not looked at.
     pub verified: Vec<Option<bool>>,
     pub inputs: BySide<Vec<Input>>,
+    pub files: Vec<FileWritten>,
 }
 
 /// Carries out a plan. Whether it is allowed is asked before.
@@ -147,10 +172,15 @@ pub async fn apply(work: &Work<'_>) -> Result<Applied> {
     let opened = look.opened(side).await?;
     let writable = opened.writable().await?;
     check(manifest, &opened, &writable)?;
+    if manner.in_place && !manner.back && !writable.in_files() {
+        return Err(Error::new(ErrorKind::Usage, "rows of a database are always changed where they are")
+            .context("flag", "--in-place")
+            .hint("leave it out: it is for files, of which copies are written"));
+    }
     let needed = needed(work.project, work.rule, &look, side, actions, manifest.table_rows);
     // What is rolled back needs nobody's word; whether a way back may be gone was asked by who made it.
     if !manner.dry_run && !manner.back {
-        allowed(work.project, found, manifest, needed, Utc::now())?;
+        allowed(work.project, found, manifest, needed, (Utc::now(), plans.taken_back(found.digest())))?;
     }
     let auto = needed.max(manifest.decide) == Decide::Auto && !manner.back;
     let most = work.project.repair.limits.rows_per_day;
@@ -162,11 +192,18 @@ pub async fn apply(work: &Work<'_>) -> Result<Applied> {
     }
     let manner = &Manner { auto, ..(*manner).clone() };
     let work = &Work { manner, ..*work };
+    let way = match writable.in_files() {
+        true => Some(files::ready(work, &look, &opened).await?),
+        false => None,
+    };
     let mut attempt = match manner.dry_run {
         true => None,
         false => Some(Telling::begin(work).await?),
     };
-    let came = database::carry_out(work, &look, &opened, &writable, attempt.as_mut()).await?;
+    let came = match way {
+        Some(way) => files::carry_out(work, &look, &opened, way, attempt.as_mut()).await?,
+        None => database::carry_out(work, &look, &opened, &writable, attempt.as_mut()).await?,
+    };
     let outcome = outcome_of(work, &came);
     let table = match &mut attempt {
         Some(attempt) => Some(attempt.finish(work, &came, &outcome).await?),
@@ -175,6 +212,7 @@ pub async fn apply(work: &Work<'_>) -> Result<Applied> {
     let mut rows: BTreeMap<&'static str, u64> = BTreeMap::new();
     came.fates.iter().for_each(|fate| *rows.entry(fate.word()).or_default() += 1);
     let still = (0..actions.len()).filter(|n| came.fates[*n].is_good() && came.verified[*n] == Some(false));
+    let unrepaired = unrepaired(actions, &came, manner.limit)?;
     Ok(Applied {
         plan: work.found.digest().to_string(),
         rule: manifest.rule.clone(),
@@ -184,9 +222,10 @@ pub async fn apply(work: &Work<'_>) -> Result<Applied> {
         reverts: manifest.reverts.clone(),
         notes: manifest.notes.clone(),
         outcome,
+        files: came.files,
         rows,
         still_diverging: still.count() as u64,
-        unrepaired: unrepaired(actions, &came, manner.limit)?,
+        unrepaired,
         table,
     })
 }
@@ -200,12 +239,12 @@ pub fn side_of(manifest: &Manifest) -> Result<Side> {
 /// The table must be what the plan was made for.
 fn check(manifest: &Manifest, opened: &Opened, writable: &Writable) -> Result<()> {
     manifest.check_table(writable)?;
-    let names = |unique: &crate::dataset::Unique| -> Vec<String> {
-        unique.columns.iter().map(|n| writable.columns[*n].name.clone()).collect()
-    };
-    let now = names(address(opened, writable)?);
-    let inputs = opened.inputs.first().map(|input| input.url.as_str()).unwrap_or_default();
-    let there = writable.uniques.iter().any(|unique| names(unique) == manifest.address);
+    let names =
+        |columns: &[usize]| -> Vec<String> { columns.iter().map(|n| writable.columns[*n].name.clone()).collect() };
+    let now = names(&address(opened, writable)?);
+    let behind = what(opened, writable);
+    let of_table = || writable.uniques.iter().any(|unique| names(&unique.columns) == manifest.address);
+    let there = now == manifest.address || of_table();
     let changed = |what: String| {
         Error::new(ErrorKind::Changed, what)
             .context("dataset", manifest.dataset.clone())
@@ -217,8 +256,8 @@ fn check(manifest: &Manifest, opened: &Opened, writable: &Writable) -> Result<()
             "the table's unique key changed since the plan was made: it was ({was}), and is ({is})"
         )));
     }
-    if inputs != manifest.table || opened.connector != manifest.connector {
-        return Err(changed(format!("the plan was made for {}, and the dataset is {inputs} by now", manifest.table)));
+    if behind != manifest.table || opened.connector != manifest.connector {
+        return Err(changed(format!("the plan was made for {}, and the dataset is {behind} by now", manifest.table)));
     }
     Ok(())
 }
@@ -293,12 +332,23 @@ impl<'a> Telling<'a> {
         Ok(Self { plans: work.plans, plan, attempt, head, batches: 0 })
     }
 
+    /// Where a file of the attempt is, below the output.
+    fn place(&self, file: &str) -> String {
+        place(&self.plan, &format!("attempt={}/{file}", self.attempt))
+    }
+
     /// What a batch is about to come to.
     pub async fn batch(&mut self, table: &RecordBatch) -> Result<()> {
+        self.tell(table, Vec::new(), None).await
+    }
+
+    /// The same, with files that were written, and one that is replaced after it.
+    async fn tell(&mut self, table: &RecordBatch, files: Vec<StoredFile>, replaced: Option<Replaced>) -> Result<()> {
         self.batches += 1;
-        let path = place(&self.plan, &format!("attempt={}/batch-{}.parquet", self.attempt, self.batches));
+        let path = self.place(&format!("batch-{}.parquet", self.batches));
         let file = self.plans.write(&path, to_parquet(table)?, table.num_rows() as u64).await?;
-        let event = Event::RepairBatch { attempt: self.attempt.clone(), plan: self.plan.clone(), file };
+        let (attempt, plan) = (self.attempt.clone(), self.plan.clone());
+        let event = Event::RepairBatch { attempt, plan, file, files, replaced };
         self.plans.ledger.append(&mut self.head, event, |_| Ok(())).await?;
         Ok(())
     }
@@ -307,7 +357,7 @@ impl<'a> Telling<'a> {
         let actions: Vec<&Action> = work.actions.actions.iter().collect();
         let numbers: Vec<usize> = (0..actions.len()).collect();
         let table = fate::table(&actions, &numbers, &came.before, &came.after, &came.fates, &came.verified)?;
-        let path = place(&self.plan, &format!("attempt={}/outcome.parquet", self.attempt));
+        let path = self.place("outcome.parquet");
         let file = self.plans.write(&path, to_parquet(&table)?, table.num_rows() as u64).await?;
         let count = |word: &str| came.fates.iter().filter(|fate| fate.word() == word).count() as u64;
         let finished = RepairFinished {
@@ -325,6 +375,19 @@ impl<'a> Telling<'a> {
         self.plans.ledger.append(&mut self.head, Event::RepairFinished(finished), |_| Ok(())).await?;
         Ok(path)
     }
+}
+
+/// What a plan has changed, by the number of the action, with the images that were really there.
+pub async fn changed(plans: &Plans, found: &Found, actions: &Actions, writable: &Writable) -> Result<Changed> {
+    if writable.in_files() {
+        return files::changed(plans, found, actions).await;
+    }
+    let intents = intents(plans, found, actions).await?;
+    let mut numbers: Vec<usize> = intents.keys().copied().collect();
+    numbers.sort_unstable();
+    let before = images(writable, numbers.iter().map(|n| intents[n].before.as_ref()))?;
+    let after = images(writable, numbers.iter().map(|n| intents[n].after.as_ref()))?;
+    Ok(Changed { numbers, before, after })
 }
 
 /// The rule of a plan, which must still be the one that it was made for; where the way `back` is gone, it may have changed.

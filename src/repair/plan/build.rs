@@ -59,7 +59,7 @@ impl Build<'_> {
         for written in &columns {
             self.write(written, &wanted, &mut after, &mut sets, &mut refused)?;
         }
-        self.check(&before, &sets, &mut refused);
+        self.check(&sets, &mut refused);
         let after = RecordBatch::try_new_with_options(before.schema(), after, &counted(wanted.num_rows()))?;
         let after = blank(&after, self.wants.iter().map(|want| want.change != Change::Delete).collect())?;
         let stakes = stake::of(self.value, self.look, &wanted, self.wants)?;
@@ -281,7 +281,7 @@ impl Build<'_> {
     }
 
     /// What the table's own rules make impossible, or what would change more than was asked for.
-    fn check(&self, before: &RecordBatch, sets: &[Vec<usize>], refused: &mut [Option<String>]) {
+    fn check(&self, sets: &[Vec<usize>], refused: &mut [Option<String>]) {
         let key: Vec<usize> = self.columns().iter().filter(|c| c.key).filter_map(|c| c.place.clone().ok()).collect();
         let unique_key = self.writable.uniques.iter().any(|one| one.columns.iter().all(|n| key.contains(n)));
         for (n, want) in self.wants.iter().enumerate().filter(|(n, _)| refused[*n].is_none()).collect::<Vec<_>>() {
@@ -305,7 +305,6 @@ impl Build<'_> {
                 Change::Delete => self.with_others(|one| one.on_delete),
             };
         }
-        let _ = before;
     }
 
     fn with_others(&self, is: impl Fn(&crate::dataset::Dependent) -> bool) -> Option<String> {

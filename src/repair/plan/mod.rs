@@ -17,15 +17,15 @@ use datafusion::arrow::datatypes::DataType;
 use datafusion::arrow::record_batch::RecordBatch;
 use serde::Serialize;
 
-use crate::dataset::{Change, Opened, Unique, Writable};
+use crate::dataset::{Change, Opened, Writable};
 use crate::error::{Error, ErrorKind, Result};
 use crate::history::Past;
 use crate::ledger::{Event, RepairPlanned, actor};
-use crate::project::model::{Authority, Decide, Project, Rule};
+use crate::project::model::{Authority, Decide, Project, Rule, RuleKind};
 use crate::repair::action::{Action, Actions, to_parquet};
 use crate::repair::manifest::{AtStake, Counts, Manifest, decimal, stored};
 use crate::repair::plans::{Plans, place};
-use crate::repair::policy::{Weighed, Whole, decide};
+use crate::repair::policy::{Weighed, Whole, decide, misnamed};
 use crate::run::{Look, RunOptions};
 use crate::side::Side;
 use assign::{Want, assign};
@@ -115,6 +115,16 @@ pub async fn propose(project: &Project, past: &Past, ask: &Ask, part: Part, opti
         let told = of_side(&look, rule, side, &keys, &found, wants).await;
         let (opened, writable, actions) =
             told.map_err(|error| error.context("side", side.as_str()).context("rule", rule.name.clone()))?;
+        let names = source_names(&look, rule, side, &actions.before);
+        if let Some((n, name, near)) = misnamed(&project.repair.policy, &rule.name, &names) {
+            let error = Error::new(
+                ErrorKind::Config,
+                format!("policy {n} names the column `{name}`, and the table has `{near}`"),
+            );
+            return Err(error
+                .context("rule", rule.name.clone())
+                .hint("nothing is planned; write it as the source does, letter by letter"));
+        }
         let table_rows = Some(*chosen.table_rows.get(side));
         let actions = weighed(project, rule, &look, side, actions, table_rows);
         let parts: Vec<Actions> = match part {
@@ -182,10 +192,13 @@ async fn of_side(
     Ok((opened, writable, actions))
 }
 
-/// The columns by which rows are found.
-pub fn address<'a>(opened: &Opened, writable: &'a Writable) -> Result<&'a Unique> {
+/// The columns by which rows are found: of files, all.
+pub fn address(opened: &Opened, writable: &Writable) -> Result<Vec<usize>> {
+    if writable.in_files() {
+        return Ok((0..writable.columns.len()).collect());
+    }
     let best = writable.uniques.iter().max_by_key(|unique| (unique.never_null, unique.primary));
-    best.ok_or_else(|| {
+    best.map(|unique| unique.columns.clone()).ok_or_else(|| {
         let message = format!("the table {} has no unique key, so its rows cannot be told apart", writable.table);
         Error::new(ErrorKind::Config, message)
             .context("dataset", opened.name.clone())
@@ -195,6 +208,25 @@ pub fn address<'a>(opened: &Opened, writable: &'a Writable) -> Result<&'a Unique
 
 /// Puts the actions in the order in which they can be done; refuses what cannot.
 pub fn ordered(writable: &Writable, actions: &mut Actions) -> Result<()> {
+    // Files have no rules of their own, and are written in one step.
+    if !writable.in_files() {
+        in_steps(writable, actions)?;
+    }
+    let rank = |change: Change| match change {
+        Change::Delete => 0,
+        Change::Update => 1,
+        Change::Insert => 2,
+    };
+    let mut numbers: Vec<usize> = (0..actions.len()).collect();
+    numbers.sort_by_key(|n| {
+        let action = &actions.actions[*n];
+        (action.refused.is_some(), action.step, rank(action.change), action.set.clone(), *n)
+    });
+    *actions = actions.take(&numbers)?;
+    Ok(())
+}
+
+fn in_steps(writable: &Writable, actions: &mut Actions) -> Result<()> {
     let (before, after) = (image_rows(&actions.before)?, image_rows(&actions.after)?);
     let open: Vec<usize> = (0..actions.len()).filter(|n| actions.actions[*n].refused.is_none()).collect();
     let step = |n: &usize| {
@@ -208,17 +240,6 @@ pub fn ordered(writable: &Writable, actions: &mut Actions) -> Result<()> {
             Err(why) => actions.actions[*n].refused = Some(why),
         }
     }
-    let rank = |change: Change| match change {
-        Change::Delete => 0,
-        Change::Update => 1,
-        Change::Insert => 2,
-    };
-    let mut numbers: Vec<usize> = (0..actions.len()).collect();
-    numbers.sort_by_key(|n| {
-        let action = &actions.actions[*n];
-        (action.refused.is_some(), action.step, rank(action.change), action.set.clone(), *n)
-    });
-    *actions = actions.take(&numbers)?;
     Ok(())
 }
 
@@ -251,11 +272,19 @@ fn weighed(
         table_rows,
         value: open().map(|action| action.at_stake).sum::<Option<i128>>().map(|units| units as f64 / 1e9),
     };
-    let names = source_names(look, side, &actions.before);
+    let names = source_names(look, rule, side, &actions.before);
+    let all = look.plan.key.iter().chain(&look.plan.values);
+    let computed: Vec<&str> = all
+        .filter(|column| !matches!(column.read.get(side).from, crate::rule::plan::ReadFrom::Column(_)))
+        .map(|column| column.name.as_str())
+        .collect();
     let decided: Vec<(Decide, String)> = (0..actions.len())
         .map(|n| {
             let action = &actions.actions[n];
-            let columns = touched(&actions, n).into_iter().map(|column| names[column].as_str()).collect();
+            let stored = touched(&actions, n).into_iter().map(|column| names[column].as_str());
+            // What a computed column is made of goes with the row.
+            let goes = action.change == Change::Delete;
+            let columns = stored.chain(computed.iter().copied().filter(|_| goes)).collect();
             let decided = decide(&project.repair.policy, &whole, &Weighed { kind: action.kind, columns });
             (decided.decide, decided.why)
         })
@@ -292,12 +321,17 @@ fn touched(actions: &Actions, n: usize) -> Vec<usize> {
     }
 }
 
-/// The columns of the table by the names that the source has for them.
-fn source_names(look: &Look, side: Side, images: &RecordBatch) -> Vec<String> {
+/// The columns of the table by the names that the source has for them, whether they are compared or not.
+fn source_names(look: &Look, rule: &Rule, side: Side, images: &RecordBatch) -> Vec<String> {
     let columns = || look.plan.key.iter().chain(&look.plan.values);
+    let mapped = |stored: &String| match (&rule.kind, side) {
+        (RuleKind::Match(matching), Side::Target) => matching.map.get(stored).cloned(),
+        _ => None,
+    };
     let name = |stored: &String| {
         let of = |column: &&crate::rule::plan::ColumnPlan| matches!(&column.read.get(side).from, crate::rule::plan::ReadFrom::Column(name) if name == stored);
-        columns().find(of).map_or_else(|| stored.clone(), |column| column.name.clone())
+        let compared = columns().find(of).map(|column| column.name.clone());
+        compared.or_else(|| mapped(stored)).unwrap_or_else(|| stored.clone())
     };
     images.schema().fields().iter().map(|field| name(field.name())).collect()
 }
@@ -363,7 +397,7 @@ impl Draft<'_> {
             side: self.side.to_string(),
             dataset: self.look.datasets.get(self.side).clone(),
             connector: self.opened.connector.to_string(),
-            table: self.opened.inputs.first().map_or_else(String::new, |input| input.url.clone()),
+            table: what(self.opened, self.writable),
             named: self.writable.table.clone(),
             fixed: self
                 .writable
@@ -373,7 +407,7 @@ impl Draft<'_> {
                 .map(|column| column.name.clone())
                 .collect(),
             columns: stored(self.writable),
-            address: address.columns.iter().map(name).collect(),
+            address: address.iter().map(name).collect(),
             authority: self.authority,
             table_rows: self.table_rows,
             counts: Counts {
@@ -408,6 +442,14 @@ impl Draft<'_> {
         };
         plans.ledger.append(&mut head, Event::RepairPlanned(event), |_| Ok(())).await?;
         Ok(Named { plan, manifest })
+    }
+}
+
+/// What is behind the dataset, in words.
+pub fn what(opened: &Opened, writable: &Writable) -> String {
+    match writable.in_files() {
+        true => writable.table.clone(),
+        false => opened.inputs.first().map_or_else(String::new, |input| input.url.clone()),
     }
 }
 

@@ -76,6 +76,13 @@ pub(super) fn text_column(column: &ArrayRef) -> Result<StringViewArray> {
     Ok(cast(&column, &DataType::Utf8View)?.as_string_view().clone())
 }
 
+/// Texts of any kind as a type that text can be read as, exactly; what is unreadable is NULL. Zoned times name their zone.
+pub fn read_texts(texts: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
+    let (texts, plain) = (text_column(texts)?, plain_type(to));
+    let values = read(&texts, &plain, None)?;
+    Ok(if *to == plain { values } else { cast(&values, to)? })
+}
+
 fn text_residue(call: &Call) -> Result<ArrayRef> {
     let texts = texts(call)?;
     let values = read(&texts, &target_of(call)?, zone(call)?.as_ref())?;

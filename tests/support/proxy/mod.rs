@@ -46,9 +46,12 @@ struct State {
     gone: bool,
 }
 
+/// Bytes that are turned.
+const CORRUPT: usize = 16;
+
 #[derive(Clone, Copy)]
 enum Fault {
-    Corrupt,
+    Corrupt { bytes: usize },
     Cut { refuse: bool },
     Hang,
 }
@@ -96,9 +99,10 @@ impl Proxy {
         self.line.plan(bytes, Fault::Hang);
     }
 
-    /// The byte at this offset of what the server sends is another: its lowest bit is turned.
+    /// The bytes from this offset on of what the server sends are others: their lowest bits are turned. So many that some of a row is
+    /// among them: single bytes of a protocol mean nothing, such as the unused bits before a row's NULLs.
     pub fn corrupt_at(&self, offset: u64) {
-        self.line.plan(offset, Fault::Corrupt);
+        self.line.plan(offset, Fault::Corrupt { bytes: CORRUPT });
     }
 
     /// All connections end now; new ones are left alone.

@@ -94,9 +94,12 @@ impl Line {
         // Where the fault is in these bytes, or right behind them.
         let reached = state.fault.map(|(at, fault)| ((at - state.traffic.from_server) as usize, fault));
         match reached {
-            Some((at, Fault::Corrupt)) if at < bytes.len() => {
-                bytes[at] ^= 1;
-                state.fault = None;
+            Some((at, Fault::Corrupt { bytes: some })) if at < bytes.len() => {
+                let end = (at + some).min(bytes.len());
+                bytes[at..end].iter_mut().for_each(|byte| *byte ^= 1);
+                let rest = some - (end - at);
+                let next = state.traffic.from_server + end as u64;
+                state.fault = (rest > 0).then_some((next, Fault::Corrupt { bytes: rest }));
             }
             Some((at, Fault::Cut { refuse })) if at <= bytes.len() => {
                 (passes, cut) = (at, true);

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
 use mysql_async::prelude::Queryable;
-use mysql_async::{BinaryProtocol, Column as WireColumn, Conn, DriverError, Error as Failure, QueryResult, Row, Value};
+use mysql_async::{
+    BinaryProtocol, Column as WireColumn, Conn, DriverError, Error as Failure, IoError, QueryResult, Row, Value,
+};
 
 use super::failure;
 use super::url::Target;
@@ -84,6 +86,30 @@ impl Connection {
         within(timeout, doing, all).await
     }
 
+    /// Runs statements that change rows, with semicolons between them, and tells what the server says of them.
+    pub(super) async fn carry_out(&mut self, sql: &str) -> std::result::Result<Carried, Failure> {
+        let timeout = self.timeout.saturating_add(GRACE);
+        let conn = self.conn.as_mut().ok_or(DriverError::ConnectionClosed)?;
+        let all = async {
+            let mut result = conn.query_iter(sql).await?;
+            let mut carried = Carried::default();
+            loop {
+                carried.changed += result.affected_rows();
+                carried.given = result.last_insert_id();
+                if result.is_empty() {
+                    break;
+                }
+                carried.rows.extend(result.collect::<Row>().await?);
+            }
+            result.drop_result().await?;
+            Ok(carried)
+        };
+        match tokio::time::timeout(timeout, all).await {
+            Ok(carried) => carried,
+            Err(_) => Err(Failure::Io(IoError::Io(std::io::ErrorKind::TimedOut.into()))),
+        }
+    }
+
     /// The columns that a statement would return.
     pub(super) async fn columns(&mut self, doing: &str, sql: &str) -> Result<Vec<WireColumn>> {
         let timeout = self.timeout;
@@ -126,6 +152,16 @@ impl Connection {
             let _ = tokio::time::timeout(FAREWELL, conn.disconnect()).await;
         }
     }
+}
+
+/// What came of statements that change rows.
+#[derive(Debug, Default)]
+pub(super) struct Carried {
+    pub rows: Vec<Row>,
+    /// How many rows were changed by all of them, or found to be as wanted.
+    pub changed: u64,
+    /// What the database counted up for the last of them.
+    pub given: Option<u64>,
 }
 
 /// The rows of a statement. Dropped before the last of them, the statement may still run.
@@ -189,7 +225,7 @@ pub(super) fn signed(sql: &str) -> String {
     format!("/* tieout **/ {sql}")
 }
 
-fn text(doing: &str, value: Value) -> Result<Option<String>> {
+pub(super) fn text(doing: &str, value: Value) -> Result<Option<String>> {
     match value {
         Value::NULL => Ok(None),
         Value::Bytes(bytes) => match String::from_utf8(bytes) {

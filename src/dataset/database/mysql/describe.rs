@@ -19,7 +19,7 @@ use crate::sql::Hash;
 /// The number of the character set of what is no text.
 const BINARY: u16 = 63;
 /// Engines whose tables are read in a transaction's snapshot.
-const SNAPSHOTS: [&str; 3] = ["InnoDB", "ROCKSDB", "TokuDB"];
+pub(super) const SNAPSHOTS: [&str; 3] = ["InnoDB", "ROCKSDB", "TokuDB"];
 /// So many names are looked at for one that is nearly the one that is missing.
 const NAMES: usize = 10_000;
 

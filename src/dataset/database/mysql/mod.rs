@@ -2,15 +2,19 @@
 //! protocol, in which no number is rounded for a reader.
 
 mod canonical;
+pub(super) mod catalog;
 mod connection;
 mod decimal;
 mod decode;
 mod describe;
 mod failure;
+pub(super) mod image;
 mod pool;
 mod session;
 mod snapshot;
+pub(super) mod spell;
 mod url;
+pub(super) mod write;
 
 use std::sync::Arc;
 

@@ -109,6 +109,12 @@ impl Target {
         };
         Ok(Self { opts, plain, shown })
     }
+
+    /// For who changes rows: those that are found count, though they may have been what they were to become.
+    pub(super) fn counting_found_rows(self) -> Self {
+        let counting = |opts: Opts| OptsBuilder::from_opts(opts).client_found_rows(true).into();
+        Self { opts: counting(self.opts), plain: self.plain.map(counting), shown: self.shown }
+    }
 }
 
 fn mode_of(text: &str) -> Option<Mode> {

@@ -58,7 +58,11 @@ impl Connection {
     /// Connects and begins the transaction; tries again where that may help. `snapshot`: the exported one to join.
     pub(super) async fn open(target: &Target, timeout: Duration, snapshot: Option<&str>) -> Result<(Self, TextRows)> {
         let attempt = || Self::attempt(target, timeout, snapshot);
-        attempt.retry(patience()).when(Error::is_retryable).await
+        let opened = attempt.retry(patience()).when(Error::is_retryable).await;
+        match snapshot {
+            Some(_) => opened.map_err(|error| failure::joining(&target.shown, error)),
+            None => opened,
+        }
     }
 
     async fn attempt(target: &Target, timeout: Duration, snapshot: Option<&str>) -> Result<(Self, TextRows)> {

@@ -17,6 +17,18 @@ pub(super) fn connecting(shown: &str, failure: tokio_postgres::Error) -> Error {
     }
 }
 
+/// No connection that joins a snapshot: what else is told to it, the first connection was told as well. So the snapshot is gone, and with
+/// it the connection that had it: all is to be read anew.
+pub(super) fn joining(shown: &str, failure: Error) -> Error {
+    if failure.kind() != ErrorKind::Sql {
+        return failure;
+    }
+    Error::new(ErrorKind::Unavailable, format!("cannot connect to {shown}: the snapshot that is read in is gone"))
+        .hint("see that nothing ends the connections of a run, and try again")
+        .source(failure.message().to_string())
+        .retryable()
+}
+
 /// `doing`: what could not be done, such as "the table cannot be read".
 pub(super) fn error(doing: &str, failure: tokio_postgres::Error) -> Error {
     let Some(told) = failure.as_db_error() else { return lost(doing, &failure) };

@@ -8,21 +8,13 @@ use datafusion::arrow::array::{ArrayRef, StringArray};
 
 use super::image::base;
 use crate::dataset::Spelled;
+use crate::dataset::database::write::number::{Spelling, cannot, digits, modifiers, parsed};
 use crate::dataset::database::write::plain::{self, Plain};
 use crate::error::Result;
-
-/// A text, or why there is none.
-type Spelling = std::result::Result<String, String>;
 
 /// Floats are shown with an exponent from these powers of ten on, and below the fourth behind the point.
 const DOUBLE_FIXED: i32 = 15;
 const REAL_FIXED: i32 = 6;
-
-/// The numbers in a type's parentheses.
-fn modifiers(native: &str) -> Vec<i32> {
-    let inside = native.split_once('(').and_then(|(_, rest)| rest.split_once(')'));
-    inside.map(|(inside, _)| inside.split(',').filter_map(|n| n.trim().parse().ok()).collect()).unwrap_or_default()
-}
 
 /// The length that a type of texts has.
 fn length(native: &str) -> Option<usize> {
@@ -84,10 +76,6 @@ fn spelled(native: &str, value: Plain) -> Spelling {
     })
 }
 
-fn cannot(native: &str, value: &Plain) -> String {
-    format!("{} cannot be stored in {native}", value.what())
-}
-
 /// As an array is shown: <https://www.postgresql.org/docs/current/arrays.html#ARRAYS-IO>.
 fn array(native: &str, items: Vec<Plain>) -> Spelling {
     let Some(element) = native.strip_suffix("[]") else { return Err(cannot(native, &Plain::List(items))) };
@@ -117,36 +105,6 @@ fn in_array(text: &str) -> String {
 fn finer(native: &str, digits: usize) -> std::result::Result<(), String> {
     let kept = length(native).unwrap_or(6);
     if digits > kept { Err(format!("it is finer than {native} keeps")) } else { Ok(()) }
-}
-
-/// A number in digits, if that is what it is.
-fn digits(native: &str, value: &Plain) -> Spelling {
-    match value {
-        Plain::Int(integer) => Some(integer.to_string()),
-        Plain::Decimal(digits) => Some(digits.clone()),
-        Plain::Float(real) => plain::float_digits(*real),
-        Plain::Float32(real) => real.is_finite().then(|| format!("{real}")),
-        Plain::Text(text) => numeral(text),
-        _ => None,
-    }
-    .ok_or_else(|| cannot(native, value))
-}
-
-/// A text that is a number, with all of its digits behind the point, and none before it that mean nothing.
-fn numeral(text: &str) -> Option<String> {
-    let (sign, rest) = text.strip_prefix('-').map_or(("", text), |rest| ("-", rest));
-    let (whole, part) = rest.split_once('.').unwrap_or((rest, ""));
-    let is_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    if !is_digits(whole) || !is_digits(part) || (whole.is_empty() && part.is_empty()) {
-        return None;
-    }
-    let whole = match whole.trim_start_matches('0') {
-        "" => "0",
-        whole => whole,
-    };
-    let is_zero = whole == "0" && part.bytes().all(|byte| byte == b'0');
-    let (sign, point) = (if is_zero { "" } else { sign }, if part.is_empty() { "" } else { "." });
-    Some(format!("{sign}{whole}{point}{part}"))
 }
 
 fn whole(native: &str, type_of: &str, value: &Plain) -> Spelling {
@@ -200,17 +158,6 @@ fn real(native: &str, value: &Plain) -> Spelling {
         other => parsed::<f32>(native, other)?,
     };
     Ok(float_text(real.into(), &format!("{real:e}"), REAL_FIXED))
-}
-
-/// A number as a float, which must hold the very number that was meant.
-fn parsed<T: std::str::FromStr + std::fmt::Display>(native: &str, value: &Plain) -> std::result::Result<T, String> {
-    let digits = digits(native, value)?;
-    let real: T = digits.parse().map_err(|_| format!("{digits} does not fit into {native}"))?;
-    // Infinity has no digits.
-    match numeral(&plain::shortened(&real.to_string())) {
-        Some(kept) if numeral(&plain::shortened(&digits)).as_ref() == Some(&kept) => Ok(real),
-        _ => Err(format!("{digits} does not fit into {native}, which would keep {real}")),
-    }
 }
 
 /// As PostgreSQL shows a float whose digits are the shortest that tell it. `scientific`: such as `1.5e-7`.
@@ -282,6 +229,7 @@ fn at_text(at: chrono::NaiveDateTime) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dataset::database::write::number::numeral;
 
     #[test]
     fn floats_as_the_server_shows_them() {

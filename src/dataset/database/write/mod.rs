@@ -2,6 +2,7 @@
 //!
 //! Nothing here decides what is to be changed: `repair` does. What a statement is stands in `queries/repair/`.
 
+pub mod number;
 pub mod plain;
 pub mod spoken;
 mod table;

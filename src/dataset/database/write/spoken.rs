@@ -1,7 +1,7 @@
 //! How a system writes images in statements that people carry out themselves.
 
-use crate::dataset::database::postgres;
 use crate::dataset::database::relation::{literal, quoted};
+use crate::dataset::database::{mysql, postgres};
 use crate::project::model::System;
 
 /// A system whose rows can be changed, by the name of its connector.
@@ -10,7 +10,10 @@ pub struct Spoken(System);
 
 /// None: it has no statements.
 pub fn spoken(connector: &str) -> Option<Spoken> {
-    [System::Postgres, System::Sqlite].into_iter().find(|system| system.as_str() == connector).map(Spoken)
+    [System::Postgres, System::Mysql, System::Sqlite]
+        .into_iter()
+        .find(|system| system.as_str() == connector)
+        .map(Spoken)
 }
 
 impl Spoken {
@@ -24,8 +27,14 @@ impl Spoken {
             System::Postgres => {
                 "SET timezone = 'UTC'; SET datestyle = 'ISO, YMD'; SET intervalstyle = 'iso_8601'; SET bytea_output = 'hex'; SET extra_float_digits = 3;\n"
             }
-            _ => "",
+            System::Mysql => mysql::write::SPOKEN,
+            System::Sqlite => "",
         }
+    }
+
+    /// A new row to which nothing is given.
+    pub fn nothing_given(&self) -> &'static str {
+        if self.0 == System::Mysql { "() VALUES ()" } else { "DEFAULT VALUES" }
     }
 
     /// What an insert says where one of the columns that it names is an identity that the database always gives.
@@ -39,7 +48,8 @@ impl Spoken {
         match (image, self.0) {
             (None, _) => "NULL".into(),
             (Some(image), System::Sqlite) => image.to_string(),
-            (Some(image), _) => postgres::image::of_text(&literal(image), native),
+            (Some(image), System::Mysql) => mysql::image::of_text(image, native),
+            (Some(image), System::Postgres) => postgres::image::of_text(&literal(image), native),
         }
     }
 
@@ -50,7 +60,8 @@ impl Spoken {
             (Some(image), System::Sqlite) => {
                 format!("{name} IS {image} COLLATE BINARY AND typeof({name}) = typeof({image})")
             }
-            (Some(image), _) => {
+            (Some(image), System::Mysql) => mysql::image::unchanged(name, Some(image), native),
+            (Some(image), System::Postgres) => {
                 format!("{} COLLATE \"C\" = {}", postgres::image::as_text(name, native), literal(image))
             }
         }

@@ -9,7 +9,7 @@ use datafusion::arrow::datatypes::Schema;
 use super::{WriteLimits, Writer};
 use crate::dataset::database::column::Column;
 use crate::dataset::database::table::DatabaseTable;
-use crate::dataset::database::{postgres, sqlite};
+use crate::dataset::database::{mysql, postgres, sqlite};
 use crate::dataset::{Spelled, Writable, image_name};
 use crate::error::{Error, ErrorKind, Result};
 use crate::project::model::{Database, System};
@@ -20,7 +20,7 @@ impl DatabaseTable {
         let session = self.session.as_ref();
         match self.system() {
             System::Postgres => postgres::catalog::writable(session, &self.relation).await,
-            System::Mysql => Err(not_written()),
+            System::Mysql => mysql::catalog::writable(session, &self.relation).await,
             System::Sqlite => sqlite::catalog::writable(session, &self.relation).await,
         }
     }
@@ -31,7 +31,7 @@ impl DatabaseTable {
         for column in &writable.columns {
             let select = match self.system() {
                 System::Postgres => postgres::image::select(column),
-                System::Mysql => return Err(not_written()),
+                System::Mysql => mysql::image::select(column),
                 System::Sqlite => sqlite::image::select(column),
             };
             described.columns.push(Column::image(&image_name(&column.name), select));
@@ -47,7 +47,7 @@ impl DatabaseTable {
         let native = &writable.columns[column].native;
         match self.system() {
             System::Postgres => postgres::spell::spell(native, values),
-            System::Mysql => Err(not_written()),
+            System::Mysql => mysql::spell::spell(native, values),
             System::Sqlite => sqlite::image::spell(native, values),
         }
     }
@@ -62,17 +62,13 @@ impl DatabaseTable {
         }
         Ok(match from.system {
             System::Postgres => Box::new(postgres::write::open(location, writable, columns, schema, limits).await?),
-            System::Mysql => return Err(not_written()),
+            System::Mysql => {
+                Box::new(mysql::write::open(location, writable, columns, schema, from_clause, limits).await?)
+            }
             System::Sqlite => {
                 let path = Path::new(location).to_path_buf();
                 Box::new(sqlite::write::SqliteWriter::open(path, writable, columns, schema, from_clause, limits).await?)
             }
         })
     }
-}
-
-/// Tables of MySQL are compared, and not repaired.
-fn not_written() -> Error {
-    Error::new(ErrorKind::Config, "tables of MySQL and MariaDB cannot be repaired")
-        .hint("repair tables of PostgreSQL or SQLite; `tieout sql` over `divergences.RULE` gives what is to be changed")
 }
