@@ -69,23 +69,28 @@ fn a_network_that_hangs() {
 }
 
 /// What is encrypted cannot be another without being seen. What is not may be read as what it is not, but it is read as
-/// something: an error, or a divergence.
+/// something: an error, or a divergence. Before the rows, what is another may be of no account, or be asked for again; how many
+/// bytes that is depends on what else the server does, for snapshots are taken until they agree.
 #[test]
 fn bytes_that_are_others() {
+    const ROWS: u64 = 1_000_000;
     let offsets =
         [4, 10, 60, 90, 110, 200, 400, 900, 1100, 1150, 1200, 1250, 1300, 5_000, 100_001, 1_000_003, 2_000_005];
+    let pair = Pair::new(TABLES);
     for parameters in ["", "?ssl-mode=DISABLED"] {
-        let (pair, proxy) = behind(parameters, "limits: {connections: 2, statement_timeout: 1s}");
         for offset in offsets {
+            // Nothing that a run before left on its way goes through this one.
+            let proxy = Proxy::to(MariaDb::shared().port());
+            let url = format!("{}{parameters}", pair.database.url_at(proxy.port()));
+            pair.project(&url, "limits: {connections: 2, statement_timeout: 1s}");
             proxy.corrupt_at(offset);
-            let finished = run(&pair, Duration::from_secs(60));
-            let large = offset >= 5_000;
-            match parameters.is_empty() {
-                true if large => assert!(matches!(finished.code, Some(2 | 3)), "{offset}: {}", finished.stdout),
-                _ if large => assert!(matches!(finished.code, Some(1..=3)), "{offset}: {}", finished.stdout),
-                _ => assert!(matches!(finished.code, Some(0 | 2 | 3)), "{offset}: {}", finished.stdout),
+            let finished = run(&pair, Duration::from_secs(90));
+            match finished.code {
+                Some(0) if offset < ROWS => assert_eq!(finished.rule("same")["rows"]["equal"], 50_000),
+                Some(1) if !parameters.is_empty() => {}
+                Some(2 | 3) => {}
+                code => panic!("{code:?} at {offset}{parameters}: {}{}", finished.stdout, finished.stderr),
             }
-            proxy.heal();
         }
     }
 }
