@@ -64,7 +64,7 @@ fn measured(tieout: &Tieout, memory: &str, more: &[&str]) -> (Value, f64) {
 }
 
 fn limit_mib() -> f64 {
-    setting("TIEOUT_TEST_RSS_MIB", "400").parse().unwrap()
+    setting("TIEOUT_TEST_RSS_MIB", "450").parse().unwrap()
 }
 
 #[test]

@@ -20,6 +20,7 @@ use crate::causes::kind::CauseKind;
 use crate::causes::sample::Samples;
 use crate::causes::shape::Shape;
 use crate::divergence::{Recorded, Width};
+use crate::engine::in_sorted_order;
 use crate::error::{Error, ErrorKind, Result};
 use crate::history::Past;
 use crate::rule::sql::{ident, literal};
@@ -88,7 +89,8 @@ async fn count(ctx: &SessionContext, rule: &str, predicate: &str) -> Result<u64>
 /// `divergences.RULE` of these runs, joined in an order that spills.
 async fn session(past: &Past, rule: &str, runs: &[&str]) -> Result<SessionContext> {
     let mut state = past.session().state();
-    state.config_mut().options_mut().optimizer.prefer_hash_join = false;
+    const WIDTH: usize = 512;
+    *state.config_mut() = in_sorted_order(state.config().clone(), WIDTH);
     let ctx = SessionContext::new_with_state(state);
     let table = past.table(rule, runs, Width::Full).await?;
     let table = table.ok_or_else(|| Error::new(ErrorKind::Data, format!("the divergences of `{rule}` are gone")))?;

@@ -25,6 +25,7 @@ use crate::divergence::schema::head;
 use crate::divergence::stored::Table;
 use crate::divergence::table::TableWriter;
 use crate::divergence::write::pool_bytes;
+use crate::engine::in_sorted_order;
 use crate::error::Result;
 use crate::rule::sql::render;
 
@@ -186,8 +187,9 @@ fn moment_sql(at: DateTime<Utc>) -> String {
 
 /// The same session, in which joins sort: they spill. With one partition, the planner would join by hash all the same.
 fn by_sorting(ctx: &SessionContext) -> SessionContext {
-    let mut config = ctx.copied_config().with_target_partitions(2);
-    config.options_mut().optimizer.prefer_hash_join = false;
+    // An id of 32 letters, two moments, and what Arrow keeps beside them.
+    const WIDTH: usize = 128;
+    let config = in_sorted_order(ctx.copied_config().with_target_partitions(2), WIDTH);
     SessionContext::new_with_config_rt(config, ctx.runtime_env())
 }
 

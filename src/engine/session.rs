@@ -3,11 +3,12 @@
 use std::sync::{Arc, OnceLock};
 
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
-use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
+use datafusion::execution::memory_pool::TrackConsumersPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext};
 
 use crate::dataset::Databases;
+use crate::engine::pool::FloorPool;
 use crate::engine::{Budget, BudgetLimits, Catalog, Engine, Params};
 use crate::error::Result;
 use crate::progress::Progress;
@@ -45,18 +46,31 @@ pub fn default_memory() -> u64 {
     (total / 2).max(64 << 20)
 }
 
+/// The same, in which tables are joined in sorted order: that spills. Batches are short enough that a merge holds two of
+/// each of two runs in what a sort can count on, at `width` bytes a row.
+pub fn in_sorted_order(mut config: SessionConfig, width: usize) -> SessionConfig {
+    let options = config.options_mut();
+    options.optimizer.prefer_hash_join = false;
+    let rows = options.execution.sort_spill_reservation_bytes / 8 / width;
+    let rows = rows.max(16).min(config.batch_size());
+    config.with_batch_size(rows)
+}
+
 impl Engine {
     pub fn new(project: &Project, limits: &Limits, progress: Arc<Progress>, databases: Arc<Databases>) -> Result<Self> {
         let top = std::num::NonZeroUsize::new(3).unwrap_or(std::num::NonZeroUsize::MIN);
         // What no pool counts (decoding, buffers of readers and writers) gets its share, too; the other half of the
         // rest is the classifying statement's.
         let pool = usize::try_from(limits.memory / 8 * 3).unwrap_or(usize::MAX);
+        let threads = limits.threads.max(1);
+        // What each sort, and each merge of what it spilled, can count on: they must get on in a small pool, too.
+        let floor = (pool / 16 / threads).clamp(1 << 19, 10 << 20);
         let runtime = RuntimeEnvBuilder::new()
-            .with_memory_pool(Arc::new(TrackConsumersPool::new(FairSpillPool::new(pool), top)))
+            .with_memory_pool(Arc::new(TrackConsumersPool::new(FloorPool::new(pool, floor), top)))
             .with_disk_manager_builder(DiskManagerBuilder::default().with_mode(DiskManagerMode::OsTmpDirectory))
             .build_arc()?;
         let mut config = SessionConfig::new()
-            .with_target_partitions(limits.threads.max(1))
+            .with_target_partitions(threads)
             .with_batch_size(limits.batch_rows.max(1))
             .with_information_schema(true)
             .with_create_default_catalog_and_schema(true);
@@ -64,9 +78,7 @@ impl Engine {
         // 0.1 is a decimal, as an accountant means it, not the nearest float.
         options.sql_parser.parse_float_as_decimal = true;
         options.sql_parser.collect_spans = true;
-        // A sort must be able to merge in what is left of a small pool.
-        let reserve = (pool / 16 / limits.threads.max(1)).clamp(1 << 19, 10 << 20);
-        options.execution.sort_spill_reservation_bytes = reserve;
+        options.execution.sort_spill_reservation_bytes = floor;
         let ctx = SessionContext::new_with_config_rt(config, runtime);
         crate::sql::register(&ctx)?;
         let catalog = Catalog::register(&ctx, project, progress.clone(), databases)?;
