@@ -32,7 +32,7 @@ pub use earlier::{Earlier, begun_at, marks};
 pub use expire::Expiring;
 pub use lives::{Lives, value_columns};
 pub use marker::{MARKER, check_marker};
-pub use open::{Stood, stand};
+pub use open::{Stood, in_sorted_order, stand};
 pub use output::{LEDGER, Output};
 pub use reader::{Results, Sightings, Width, first_rows, register_results};
 pub use recorded::{Recorded, Standing};

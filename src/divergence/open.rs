@@ -10,7 +10,7 @@ use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit,
 use datafusion::catalog::TableProvider;
 use datafusion::datasource::empty::EmptyTable;
 use datafusion::logical_expr::LogicalPlan;
-use datafusion::prelude::{DataFrame, SessionContext, col, lit};
+use datafusion::prelude::{DataFrame, SessionConfig, SessionContext, col, lit};
 use futures::TryStreamExt;
 use minijinja::context;
 use object_store::path::Path;
@@ -25,7 +25,6 @@ use crate::divergence::schema::head;
 use crate::divergence::stored::Table;
 use crate::divergence::table::TableWriter;
 use crate::divergence::write::pool_bytes;
-use crate::engine::in_sorted_order;
 use crate::error::Result;
 use crate::rule::sql::render;
 
@@ -191,6 +190,16 @@ fn by_sorting(ctx: &SessionContext) -> SessionContext {
     const WIDTH: usize = 128;
     let config = in_sorted_order(ctx.copied_config().with_target_partitions(2), WIDTH);
     SessionContext::new_with_config_rt(config, ctx.runtime_env())
+}
+
+/// The same configuration, in which tables are joined in sorted order: that spills. Batches are short enough that a merge holds two of
+/// each of two runs in what a sort can count on, at `width` bytes a row.
+pub fn in_sorted_order(mut config: SessionConfig, width: usize) -> SessionConfig {
+    let options = config.options_mut();
+    options.optimizer.prefer_hash_join = false;
+    let rows = options.execution.sort_spill_reservation_bytes / 8 / width;
+    let rows = rows.max(16).min(config.batch_size());
+    config.with_batch_size(rows)
 }
 
 pub(super) fn open_schema() -> SchemaRef {

@@ -61,7 +61,7 @@ pub use metered::{scanned_rows, spilled_bytes};
 pub use operator::{Emit, Make, ReconcileExec};
 pub use params::Params;
 pub use pushdown::KeptSums;
-pub use session::{Limits, default_memory, in_sorted_order};
+pub use session::{Limits, default_memory};
 
 /// How rows are compared. All strategies give the same divergences.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]

@@ -46,16 +46,6 @@ pub fn default_memory() -> u64 {
     (total / 2).max(64 << 20)
 }
 
-/// The same, in which tables are joined in sorted order: that spills. Batches are short enough that a merge holds two of
-/// each of two runs in what a sort can count on, at `width` bytes a row.
-pub fn in_sorted_order(mut config: SessionConfig, width: usize) -> SessionConfig {
-    let options = config.options_mut();
-    options.optimizer.prefer_hash_join = false;
-    let rows = options.execution.sort_spill_reservation_bytes / 8 / width;
-    let rows = rows.max(16).min(config.batch_size());
-    config.with_batch_size(rows)
-}
-
 impl Engine {
     pub fn new(project: &Project, limits: &Limits, progress: Arc<Progress>, databases: Arc<Databases>) -> Result<Self> {
         let top = std::num::NonZeroUsize::new(3).unwrap_or(std::num::NonZeroUsize::MIN);

@@ -69,8 +69,8 @@ fn a_network_that_hangs() {
 }
 
 /// What is encrypted cannot be another without being seen. What is not may be read as what it is not, but it is read as
-/// something: an error, or a divergence. Before the rows, what is another may be of no account, or be asked for again; how many
-/// bytes that is depends on what else the server does, for snapshots are taken until they agree.
+/// something: an error, or a divergence. Before the rows of a connection, what is another may be of no account, or be asked for
+/// again; how many bytes that is depends on what else the server does, for snapshots are taken until they agree.
 #[test]
 fn bytes_that_are_others() {
     const ROWS: u64 = 1_000_000;

@@ -1,12 +1,13 @@
 //! A network that can be made bad: a [`Proxy`] on loopback before a server of this machine, in threads of this process.
 //!
-//! What it does can be changed while connections are open. Offsets count what the server sends from the setting on, over all
-//! connections; of the settings that have one, the last counts. [`Proxy::heal`] takes back all but the delay.
+//! What it does can be changed while connections are open. Bytes count what the server sends from the setting on, over all
+//! connections; an offset is one of a connection. Of the settings that have one, the last counts. [`Proxy::heal`] takes back
+//! all but the delay.
 
 mod pump;
 
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 
@@ -38,8 +39,7 @@ struct State {
     refuses: bool,
     /// Nothing passes, in either direction.
     hangs: bool,
-    /// What happens when so many bytes in all have come from the server.
-    fault: Option<(u64, Fault)>,
+    fault: Option<Fault>,
     traffic: Traffic,
     connections: Vec<Weak<Connection>>,
     /// The proxy is no more.
@@ -51,9 +51,18 @@ const CORRUPT: usize = 16;
 
 #[derive(Clone, Copy)]
 enum Fault {
-    Corrupt { bytes: usize },
-    Cut { refuse: bool },
-    Hang,
+    /// On the first connection that comes to this offset.
+    Corrupt {
+        offset: u64,
+    },
+    /// When so many bytes in all have come from the server.
+    Cut {
+        after: u64,
+        refuse: bool,
+    },
+    Hang {
+        after: u64,
+    },
 }
 
 struct Connection {
@@ -61,6 +70,10 @@ struct Connection {
     server: TcpStream,
     /// The client sent something since it got the last answer.
     asked: AtomicBool,
+    /// How many bytes came from the server.
+    received: AtomicU64,
+    /// How many of the next ones are to be turned.
+    turns: AtomicUsize,
 }
 
 impl Proxy {
@@ -86,23 +99,24 @@ impl Proxy {
 
     /// All connections end after so many more bytes from the server, and new ones are refused.
     pub fn cut_after(&self, bytes: u64) {
-        self.line.plan(bytes, Fault::Cut { refuse: true });
+        self.line.plan(|now| Fault::Cut { after: now + bytes, refuse: true });
     }
 
     /// All connections end after so many more bytes from the server; new ones are left alone.
     pub fn cut_once_after(&self, bytes: u64) {
-        self.line.plan(bytes, Fault::Cut { refuse: false });
+        self.line.plan(|now| Fault::Cut { after: now + bytes, refuse: false });
     }
 
     /// Nothing passes any more after so many more bytes from the server.
     pub fn hang_after(&self, bytes: u64) {
-        self.line.plan(bytes, Fault::Hang);
+        self.line.plan(|now| Fault::Hang { after: now + bytes });
     }
 
-    /// The bytes from this offset on of what the server sends are others: their lowest bits are turned. So many that some of a row is
-    /// among them: single bytes of a protocol mean nothing, such as the unused bits before a row's NULLs.
+    /// The bytes from this offset on of what the server sends on a connection, the first that gets so far, are others: their
+    /// lowest bits are turned. So many that some of a row is among them: single bytes of a protocol mean nothing, such as the
+    /// unused bits before a row's NULLs.
     pub fn corrupt_at(&self, offset: u64) {
-        self.line.plan(offset, Fault::Corrupt { bytes: CORRUPT });
+        self.line.plan(|_| Fault::Corrupt { offset });
     }
 
     /// All connections end now; new ones are left alone.
@@ -147,9 +161,10 @@ impl Line {
         self.state.lock().unwrap()
     }
 
-    fn plan(&self, bytes: u64, fault: Fault) {
+    /// What is planned may depend on how many bytes came by now.
+    fn plan(&self, fault: impl FnOnce(u64) -> Fault) {
         let mut state = self.state();
-        state.fault = Some((state.traffic.from_server + bytes, fault));
+        state.fault = Some(fault(state.traffic.from_server));
     }
 
     fn cut(&self) {
@@ -167,7 +182,13 @@ impl Line {
             // What is dropped is closed: also where the server refuses.
             let server = (!refuses).then(|| TcpStream::connect(("127.0.0.1", server)));
             if let Some(Ok(server)) = server {
-                let connection = Arc::new(Connection { client, server, asked: AtomicBool::new(false) });
+                let connection = Arc::new(Connection {
+                    client,
+                    server,
+                    asked: AtomicBool::new(false),
+                    received: AtomicU64::new(0),
+                    turns: AtomicUsize::new(0),
+                });
                 let mut state = self.state();
                 state.traffic.connections += 1;
                 state.connections.retain(|connection| connection.strong_count() > 0);

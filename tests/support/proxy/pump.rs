@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, MutexGuard};
 use std::time::Instant;
 
-use super::{Connection, Fault, Line, State};
+use super::{CORRUPT, Connection, Fault, Line, State};
 
 /// How many chunks may wait, each of up to 64 KiB.
 const WINDOW: usize = 1024;
@@ -91,32 +91,41 @@ impl Line {
             return (bytes.len(), false);
         }
         let (mut passes, mut cut) = (bytes.len(), false);
-        // Where the fault is in these bytes, or right behind them.
-        let reached = state.fault.map(|(at, fault)| ((at - state.traffic.from_server) as usize, fault));
-        match reached {
-            Some((at, Fault::Corrupt { bytes: some })) if at < bytes.len() => {
-                let end = (at + some).min(bytes.len());
-                bytes[at..end].iter_mut().for_each(|byte| *byte ^= 1);
-                let rest = some - (end - at);
-                let next = state.traffic.from_server + end as u64;
-                state.fault = (rest > 0).then_some((next, Fault::Corrupt { bytes: rest }));
+        let (received, came) = (connection.received.load(Relaxed), state.traffic.from_server);
+        let within = |from: u64, to: u64| to.checked_sub(from).map(|at| at as usize).filter(|at| *at <= bytes.len());
+        match state.fault {
+            Some(Fault::Corrupt { offset }) if within(received, offset).is_some_and(|at| at < bytes.len()) => {
+                let (_, turned) = bytes.split_at_mut((offset - received) as usize);
+                connection.turns.store(CORRUPT, Relaxed);
+                connection.turn(turned);
+                state.fault = None;
             }
-            Some((at, Fault::Cut { refuse })) if at <= bytes.len() => {
-                (passes, cut) = (at, true);
+            Some(Fault::Cut { after, refuse }) if within(came, after).is_some() => {
+                (passes, cut) = ((after - came) as usize, true);
                 state.refuses |= refuse;
                 state.fault = None;
             }
-            Some((at, Fault::Hang)) if at <= bytes.len() => {
-                (passes, state.hangs) = (at, true);
+            Some(Fault::Hang { after }) if within(came, after).is_some() => {
+                (passes, state.hangs) = ((after - came) as usize, true);
                 state.fault = None;
             }
-            _ => {}
+            _ => connection.turn(bytes),
         }
+        connection.received.fetch_add(passes as u64, Relaxed);
         state.traffic.from_server += passes as u64;
         if passes > 0 && connection.asked.swap(false, Relaxed) {
             state.traffic.round_trips += 1;
         }
         (passes, cut)
+    }
+}
+
+impl Connection {
+    /// The next bytes, some of which may have to be others.
+    fn turn(&self, bytes: &mut [u8]) {
+        let turns = self.turns.load(Relaxed).min(bytes.len());
+        bytes[..turns].iter_mut().for_each(|byte| *byte ^= 1);
+        self.turns.fetch_sub(turns, Relaxed);
     }
 }
 
