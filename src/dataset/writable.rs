@@ -10,7 +10,7 @@ use datafusion::arrow::array::ArrayRef;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::catalog::TableProvider;
 
-use super::database::shortened;
+use super::database::{Change, shortened};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sql::canonical_json;
 
@@ -48,6 +48,8 @@ pub struct WritableColumn {
     pub fixed: Option<String>,
     /// What is left out of a new row gets a value.
     pub has_default: bool,
+    /// An update that gives it no value changes it: `ON UPDATE CURRENT_TIMESTAMP`.
+    pub touched: bool,
 }
 
 /// A primary key, or a unique index.
@@ -99,6 +101,15 @@ pub fn image_name(column: &str) -> String {
 }
 
 impl Writable {
+    /// What changes with a row that is changed so, though nobody asked for it.
+    pub fn changed_with(&self, change: Change, set: &[usize]) -> Option<&Dependent> {
+        self.dependents.iter().find(|one| match change {
+            Change::Insert => false,
+            Change::Update => one.on_update && one.columns.iter().any(|n| set.contains(n)),
+            Change::Delete => one.on_delete,
+        })
+    }
+
     /// Whether the stored text of a column holds the value that was wanted.
     pub fn same(&self, column: usize, wanted: Option<&str>, stored: Option<&str>) -> bool {
         if wanted == stored {

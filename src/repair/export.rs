@@ -62,7 +62,13 @@ pub fn statements(manifest: &Manifest, actions: &Actions) -> Result<Vec<String>>
             let at = at
                 .filter(|n| before[row][*n].is_some())
                 .map(|n| format!("{} = {}", name(n), literal(n, &before[row][n])));
-            at.chain(all.clone().map(same)).collect::<Vec<_>>().join(" AND ")
+            let same = at.chain(all.clone().map(same)).collect::<Vec<_>>().join(" AND ");
+            // Where the key is NULL, other rows may be the same.
+            let null = |n: usize| manifest.address.contains(&manifest.columns[n].name) && before[row][n].is_none();
+            match all.clone().any(null) {
+                true => system.one_row(table, &same),
+                false => same,
+            }
         };
         match action.change {
             Change::Insert => {
@@ -78,7 +84,10 @@ pub fn statements(manifest: &Manifest, actions: &Actions) -> Result<Vec<String>>
             }
             Change::Update => {
                 let given = action.set.iter().map(|n| format!("{} = {}", name(*n), literal(*n, &after[row][*n])));
-                format!("UPDATE {table} SET {} WHERE {};", given.collect::<Vec<_>>().join(", "), unchanged())
+                let kept = all.clone().filter(|n| manifest.touched.contains(&manifest.columns[*n].name));
+                let kept = kept.filter(|n| !action.set.contains(n)).map(|n| format!("{0} = {0}", name(n)));
+                let given = given.chain(kept).collect::<Vec<_>>().join(", ");
+                format!("UPDATE {table} SET {given} WHERE {};", unchanged())
             }
             Change::Delete => format!("DELETE FROM {table} WHERE {};", unchanged()),
         }

@@ -34,6 +34,9 @@ pub struct Manifest {
     /// Columns whose values the database always gives, though a new row may be told another one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fixed: Vec<String>,
+    /// Columns that an update changes if it gives them no value.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub touched: Vec<String>,
     /// All columns of the table, as images have them.
     pub columns: Vec<Stored>,
     /// Columns by which a row is found.

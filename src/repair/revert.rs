@@ -1,6 +1,6 @@
 //! The way back: a plan of its own, of the images that were really there, which is carried out like any other and can be taken back itself.
 
-use crate::dataset::{Change, Dependent, Writable};
+use crate::dataset::{Change, Writable};
 use crate::error::{Error, ErrorKind, Result};
 use crate::project::model::Project;
 use crate::repair::action::{Action, Actions, differing};
@@ -106,12 +106,7 @@ fn turned(action: &Action, plan: &str, writable: &Writable, differ: Vec<usize>) 
         Change::Delete => (Change::Insert, (0..writable.columns.len()).filter(given).collect()),
         Change::Insert => (Change::Delete, Vec::new()),
     };
-    let with_others = |one: &&Dependent| match change {
-        Change::Delete => one.on_delete,
-        Change::Update => one.on_update && one.columns.iter().any(|n| set.contains(n)),
-        Change::Insert => false,
-    };
-    let others = writable.dependents.iter().find(with_others);
+    let others = writable.changed_with(change, &set);
     Action {
         change,
         step: 0,

@@ -145,6 +145,54 @@ fn statements_that_are_carried_out_by_hand_do_the_same() {
 }
 
 #[test]
+fn statements_change_one_row_of_several_that_are_the_same_and_no_time_of_a_change() {
+    let database = MariaDb::shared().database();
+    database.sql(
+        "CREATE TABLE s (id int, n int, touched timestamp NULL); INSERT INTO s VALUES (1, 1, '2020-01-01'), (2, 3, '2020-01-01');
+         CREATE TABLE t (id int, n int, a int UNIQUE, touched timestamp NULL ON UPDATE CURRENT_TIMESTAMP);
+         INSERT INTO t VALUES (1, 1, NULL, '2020-01-01'), (1, 1, NULL, '2020-01-01'), (2, 2, 7, '2020-01-01')",
+    );
+    let tieout = Tieout::new();
+    let [source, target] = sides(&database);
+    Given {
+        source: &source,
+        target: &target,
+        rule: "key: [id]\n    columns: {a: {ignore: true}}\n    repair: {authority: source}",
+        rest: AUTO,
+    }
+    .write(&tieout);
+    tieout.run(["run", "-q"]).exits(1);
+    let plan = planned(&tieout);
+    let sql = tieout.run(["repair", "export", &plan, "--format", "sql"]).exits(0).stdout;
+    database.sql(&sql);
+    assert_eq!(
+        database.query("SELECT id, n, touched FROM t ORDER BY id"),
+        "1\t1\t2020-01-01 00:00:00\n2\t3\t2020-01-01 00:00:00",
+        "{sql}"
+    );
+    tieout.run(["run", "-q"]).exits(0);
+}
+
+#[test]
+fn keys_that_the_tables_letters_do_not_have_fail_alone() {
+    let database = MariaDb::shared().database();
+    database.sql(
+        "CREATE TABLE s (id varchar(9) CHARACTER SET utf8mb4 PRIMARY KEY, n int); INSERT INTO s VALUES ('a', 1), ('€€', 2), ('日本', 3);
+         CREATE TABLE t (id varchar(9) CHARACTER SET latin1 PRIMARY KEY, n int); INSERT INTO t VALUES ('a', 2)",
+    );
+    let tieout = Tieout::new();
+    let [source, target] = sides(&database);
+    Given { source: &source, target: &target, rule: "key: [id]\n    repair: {authority: source}", rest: AUTO }
+        .write(&tieout);
+    tieout.run(["run", "-q"]).exits(1);
+    let plan = planned(&tieout);
+    let told = applied(&tieout, &plan);
+    assert_eq!((told["rows"]["applied"].clone(), told["rows"]["failed"].clone()), (2.into(), 1.into()), "{told:#}");
+    assert_eq!(reverted(&tieout, &plan)["outcome"], "reverted");
+    assert_eq!(database.query("SELECT id, n FROM t"), "a\t2");
+}
+
+#[test]
 fn rows_of_another_system_are_stored_as_they_are_read_again() {
     let database = MariaDb::shared().database();
     database.sql(

@@ -150,6 +150,55 @@ fn what_would_take_other_rows_with_it_or_is_generated_is_refused() {
 }
 
 #[test]
+fn a_column_that_the_database_moves_with_another_is_looked_at() {
+    let source =
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, n INTEGER, twice INTEGER); INSERT INTO t VALUES (1, 5, 6), (2, 4, 8)";
+    let generated =
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, n INTEGER, twice INTEGER GENERATED ALWAYS AS (n * 2) STORED);
+                     INSERT INTO t (id, n) VALUES (1, 3), (2, 4)";
+    let trigger = "CREATE TABLE t (id INTEGER PRIMARY KEY, n INTEGER, twice INTEGER); INSERT INTO t VALUES (1, 3, 6), (2, 4, 8);
+                   CREATE TRIGGER twice AFTER UPDATE OF n ON t BEGIN UPDATE t SET twice = NEW.n * 2 WHERE id = NEW.id; END";
+    for target in [generated, trigger] {
+        let tieout = two(source, target, "key: [id]\n    repair: {authority: source}", AUTO);
+        let plan = planned(&tieout);
+        for way in [&["--dry-run"][..], &[]] {
+            let apply = ["repair", "apply", &plan, "--format", "json"];
+            let told = tieout.run(apply.iter().chain(way).copied()).exits(1).json();
+            assert_eq!(
+                (told["outcome"].clone(), told["still_diverging"].clone()),
+                ("failed".into(), 1.into()),
+                "{told:#}"
+            );
+        }
+        tieout.run(["run", "-q"]).exits(1);
+        assert_eq!(reverted(&tieout, &plan)["outcome"], "reverted");
+    }
+}
+
+#[test]
+fn what_would_change_with_a_row_only_since_the_plan_was_made_is_not_changed() {
+    let table = "CREATE TABLE t (id INTEGER PRIMARY KEY, n INTEGER);";
+    let child = "CREATE TABLE child (t INTEGER REFERENCES t (id) ON DELETE CASCADE ON UPDATE CASCADE); INSERT INTO child VALUES (9)";
+    let trigger = "CREATE TRIGGER new BEFORE UPDATE ON t BEGIN SELECT 1; END";
+    for (later, words) in [
+        (child, "rows of child would change with those of the plan"),
+        (trigger, "the trigger new runs on the table by now"),
+    ] {
+        let source = format!("{table} INSERT INTO t VALUES (1, 1)");
+        let target = format!("{table} INSERT INTO t VALUES (1, 2), (9, 9)");
+        let tieout = two(&source, &target, "key: [id]\n    repair: {authority: source}", AUTO);
+        let plan = planned(&tieout);
+        let before = dump(&tieout.path("b.db"));
+        Connection::open(tieout.path("b.db")).unwrap().execute_batch(later).unwrap();
+        for way in [&["--dry-run"][..], &[]] {
+            let stderr = tieout.run(["repair", "apply", &plan].iter().chain(way).copied()).exits(2).stderr;
+            assert!(stderr.contains(words), "{stderr}");
+        }
+        assert_eq!(dump(&tieout.path("b.db")), before);
+    }
+}
+
+#[test]
 fn a_constraint_is_told_of_its_row_and_the_others_are_changed() {
     let target = "CREATE TABLE t (id INTEGER PRIMARY KEY, n INTEGER CHECK (n < 100)); INSERT INTO t VALUES (1, 1), (2, 1), (3, 1), (4, 1)";
     let source =

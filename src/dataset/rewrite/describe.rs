@@ -49,6 +49,7 @@ impl Opened {
                 generated: None,
                 fixed: files.table.is_partition(field.name()).then(|| moved.to_string()),
                 has_default: false,
+                touched: false,
             });
         }
         Ok(Writable {

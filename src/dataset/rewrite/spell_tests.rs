@@ -36,6 +36,7 @@ fn in_text(values: ArrayRef, native: &str) -> Vec<String> {
         generated: None,
         fixed: None,
         has_default: false,
+        touched: false,
     };
     shown_of(&in_csv(&values, &["NA".to_string()], &column).unwrap())
 }

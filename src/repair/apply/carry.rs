@@ -123,7 +123,15 @@ impl Carrier<'_> {
                         Failure::Lost(error) | Failure::Error(error) => return Err(error),
                     };
                     match (&numbers[..], busy && tries < TRIES) {
-                        ([one], false) => self.fates[*one] = Some(Fate::Failed(why)),
+                        ([one], false) => {
+                            let why = match self.intents.contains_key(one) {
+                                true => {
+                                    format!("{why}; whether it was changed before could not be seen: apply it again")
+                                }
+                                false => why,
+                            };
+                            self.fates[*one] = Some(Fate::Failed(why));
+                        }
                         (_, true) if numbers.len() == 1 || tries == 0 => {
                             tokio::time::sleep(Duration::from_millis(20 << tries)).await;
                             waiting.push((numbers, tries + 1));

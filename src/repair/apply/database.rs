@@ -21,8 +21,8 @@ use crate::run::Look;
 
 type Images = Vec<Option<Image>>;
 
-/// Images that were really there, by action.
-type Real = Vec<(Option<Image>, Option<Image>)>;
+/// By action.
+type Real = Vec<verify::Real>;
 
 struct Connecting<'a> {
     opened: &'a Opened,
@@ -112,7 +112,7 @@ pub async fn carry_out(
             let (fates, real) = (ended(carrier.fates), carrier.real);
             work.options.databases.close().await;
             let later = Look::open(work.project, work.rule, &manifest.run_id, work.options).await?;
-            let verified = verify::by_looking(&later, work, None, &fates).await?;
+            let verified = verify::by_looking(&later, work, None, &fates, &real).await?;
             (fates, real, verified, later.inputs().await?)
         }
         None => {
@@ -124,7 +124,7 @@ pub async fn carry_out(
             let table = verify::rehearsed(look, work, side, opened, &rows, &real, writer.as_mut()).await?;
             writer.rollback().await.map_err(told)?;
             writer.close().await;
-            let verified = verify::by_looking(look, work, Some((side, table)), &fates).await?;
+            let verified = verify::by_looking(look, work, Some((side, table)), &fates, &real).await?;
             (fates, real, verified, look.inputs().await?)
         }
     };

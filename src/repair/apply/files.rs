@@ -141,7 +141,7 @@ pub async fn carry_out(
             earlier(work, &mut fates).await?;
             came.files.push(written(work, &replaced));
             came.fates = ended(fates);
-            came.verified = verify::by_looking(look, work, None, &came.fates).await?;
+            came.verified = verify::by_looking(look, work, None, &came.fates, &[]).await?;
         }
         Way::Back(earlier) => {
             fates.iter_mut().filter(|fate| fate.is_none()).for_each(|fate| *fate = Some(Fate::Applied));
@@ -211,7 +211,7 @@ async fn rows(
     if is_replaced {
         work.options.databases.close().await;
         let later = Look::open(work.project, work.rule, &work.manifest.run_id, work.options).await?;
-        came.verified = verify::by_looking(&later, work, None, &came.fates).await?;
+        came.verified = verify::by_looking(&later, work, None, &came.fates, &[]).await?;
         came.inputs = later.inputs().await?;
         return Ok(());
     }
@@ -225,7 +225,7 @@ async fn rows(
             Some((side_of(work.manifest)?, table))
         }
     };
-    came.verified = verify::by_looking(look, work, instead, &came.fates).await?;
+    came.verified = verify::by_looking(look, work, instead, &came.fates, &[]).await?;
     Ok(())
 }
 

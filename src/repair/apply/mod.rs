@@ -171,7 +171,7 @@ pub async fn apply(work: &Work<'_>) -> Result<Applied> {
     let side = side_of(manifest)?;
     let opened = look.opened(side).await?;
     let writable = opened.writable().await?;
-    check(manifest, &opened, &writable)?;
+    check(manifest, actions, &opened, &writable)?;
     if manner.in_place && !manner.back && !writable.in_files() {
         return Err(Error::new(ErrorKind::Usage, "rows of a database are always changed where they are")
             .context("flag", "--in-place")
@@ -237,7 +237,7 @@ pub fn side_of(manifest: &Manifest) -> Result<Side> {
 }
 
 /// The table must be what the plan was made for.
-fn check(manifest: &Manifest, opened: &Opened, writable: &Writable) -> Result<()> {
+fn check(manifest: &Manifest, actions: &Actions, opened: &Opened, writable: &Writable) -> Result<()> {
     manifest.check_table(writable)?;
     let names =
         |columns: &[usize]| -> Vec<String> { columns.iter().map(|n| writable.columns[*n].name.clone()).collect() };
@@ -258,6 +258,17 @@ fn check(manifest: &Manifest, opened: &Opened, writable: &Writable) -> Result<()
     }
     if behind != manifest.table || opened.connector != manifest.connector {
         return Err(changed(format!("the plan was made for {}, and the dataset is {behind} by now", manifest.table)));
+    }
+    // What nobody who allowed it was told of.
+    let open = actions.actions.iter().filter(|action| action.refused.is_none());
+    if let Some(one) = open.filter_map(|action| writable.changed_with(action.change, &action.set)).next() {
+        return Err(changed(format!(
+            "rows of {} would change with those of the plan ({}), which could not be taken back: that was not so when the plan was made",
+            one.table, one.constraint
+        )));
+    }
+    if let Some(one) = writable.triggers.iter().find(|one| !manifest.triggers.contains(one)) {
+        return Err(changed(format!("the trigger {one} runs on the table by now, and did not when the plan was made")));
     }
     Ok(())
 }

@@ -32,6 +32,9 @@ pub struct Still {
 
 type Instead = Option<(Side, Arc<dyn TableProvider>)>;
 
+/// The images before and after, where a row was really changed.
+pub type Real = (Option<Image>, Option<Image>);
+
 pub async fn diverging(look: &Look, work: &Work<'_>, instead: Instead) -> Result<Diverging> {
     let keys = look.keys(std::slice::from_ref(&work.actions.key)).await?;
     let mut diverging = Diverging::new();
@@ -52,8 +55,15 @@ pub async fn diverging(look: &Look, work: &Work<'_>, instead: Instead) -> Result
     Ok(diverging)
 }
 
-/// By action, whether both sides agree on it. What is put back is not to agree: of it, nothing is told.
-pub async fn by_looking(look: &Look, work: &Work<'_>, instead: Instead, fates: &[Fate]) -> Result<Vec<Option<bool>>> {
+/// By action, whether both sides agree on it. What is put back is not to agree: of it, nothing is told. `real` is empty where
+/// nothing but what was set can have changed.
+pub async fn by_looking(
+    look: &Look,
+    work: &Work<'_>,
+    instead: Instead,
+    fates: &[Fate],
+    real: &[Real],
+) -> Result<Vec<Option<bool>>> {
     if work.manifest.reverts.is_some() || fates.iter().all(|fate| !fate.is_good()) {
         return Ok(vec![None; fates.len()]);
     }
@@ -65,14 +75,23 @@ pub async fn by_looking(look: &Look, work: &Work<'_>, instead: Instead, fates: &
         let action = &work.actions.actions[n];
         match diverging.get(&action.divergence_id) {
             None => true,
-            // Another plan may have to mend the other columns.
+            // Another plan may have to mend the other columns; not those that the database moved with ours.
             Some(Still { columns: Some(columns), .. }) if action.change == Change::Update => {
-                !action.set.iter().filter_map(|place| names.get(*place)?.as_ref()).any(|name| columns.contains(name))
+                let moved = real.get(n).into_iter().flat_map(moved);
+                let mut places = action.set.iter().copied().chain(moved);
+                !places.any(|place| names.get(place).into_iter().flatten().any(|name| columns.contains(name)))
             }
             Some(_) => false,
         }
     };
     Ok((0..fates.len()).map(|n| fates[n].is_good().then(|| agrees(n))).collect())
+}
+
+/// Columns whose values are others after a change, by their places: those that were set, and those of a trigger or that are
+/// generated.
+fn moved((before, after): &Real) -> Vec<usize> {
+    let (Some(before), Some(after)) = (before, after) else { return Vec::new() };
+    (0..after.len()).filter(|n| before.get(*n) != after.get(*n)).collect()
 }
 
 fn source_name(look: &Look, side: Side, stored: &str) -> Option<String> {
@@ -89,7 +108,7 @@ pub async fn rehearsed(
     side: Side,
     opened: &Arc<Opened>,
     rows: &Rows<'_>,
-    real: &[(Option<Image>, Option<Image>)],
+    real: &[Real],
     writer: &mut dyn Writer,
 ) -> Result<Arc<dyn TableProvider>> {
     let schema = opened.table.schema();

@@ -10,7 +10,7 @@ use datafusion::arrow::datatypes::{DataType, Field, Schema};
 use datafusion::arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use datafusion::arrow::row::{OwnedRow, RowConverter, SortField};
 
-use crate::dataset::{Change, Opened, Writable, image_name};
+use crate::dataset::{Change, Dependent, Opened, Writable, image_name};
 use crate::divergence::stored_type;
 use crate::engine::Diverged;
 use crate::error::{Error, ErrorKind, Result};
@@ -299,17 +299,12 @@ impl Build<'_> {
                     missing.map(|(_, column)| format!("nothing tells what {} is, which cannot be NULL", column.name))
                 }
                 Change::Update if sets[n].is_empty() => Some("nothing is to be written".to_string()),
-                Change::Update => {
-                    self.with_others(|one| one.on_update && one.columns.iter().any(|c| sets[n].contains(c)))
-                }
-                Change::Delete => self.with_others(|one| one.on_delete),
+                change => self.writable.changed_with(change, &sets[n]).map(|one| {
+                    let Dependent { table, constraint, .. } = one;
+                    format!("rows of {table} would change with it ({constraint}), which could not be taken back")
+                }),
             };
         }
-    }
-
-    fn with_others(&self, is: impl Fn(&crate::dataset::Dependent) -> bool) -> Option<String> {
-        let one = self.writable.dependents.iter().find(|one| is(one))?;
-        Some(format!("rows of {} would change with it ({}), which could not be taken back", one.table, one.constraint))
     }
 }
 

@@ -17,7 +17,7 @@ use datafusion::arrow::datatypes::DataType;
 use datafusion::arrow::record_batch::RecordBatch;
 use serde::Serialize;
 
-use crate::dataset::{Change, Opened, Writable};
+use crate::dataset::{Change, Opened, Writable, WritableColumn};
 use crate::error::{Error, ErrorKind, Result};
 use crate::history::Past;
 use crate::ledger::{Event, RepairPlanned, actor};
@@ -387,6 +387,9 @@ impl Draft<'_> {
         let inputs = self.look.inputs().await?;
         let address = address(self.opened, self.writable)?;
         let name = |n: &usize| self.writable.columns[*n].name.clone();
+        let named = |is: &dyn Fn(&WritableColumn) -> bool| -> Vec<String> {
+            self.writable.columns.iter().filter(|column| is(column)).map(|column| column.name.clone()).collect()
+        };
         let manifest = Manifest {
             version: Manifest::version(),
             rule: self.rule.name.clone(),
@@ -399,13 +402,8 @@ impl Draft<'_> {
             connector: self.opened.connector.to_string(),
             table: what(self.opened, self.writable),
             named: self.writable.table.clone(),
-            fixed: self
-                .writable
-                .columns
-                .iter()
-                .filter(|column| column.fixed.is_some())
-                .map(|column| column.name.clone())
-                .collect(),
+            fixed: named(&|column| column.fixed.is_some()),
+            touched: named(&|column| column.touched),
             columns: stored(self.writable),
             address: address.iter().map(name).collect(),
             authority: self.authority,

@@ -132,6 +132,7 @@ mod tests {
             generated: None,
             fixed: None,
             has_default: false,
+            touched: false,
         };
         let unique = |name: &str, columns: Vec<usize>| Unique {
             name: name.into(),

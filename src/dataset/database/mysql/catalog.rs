@@ -69,6 +69,7 @@ pub(in crate::dataset::database) async fn writable(
                 generated: generated.then(|| "is generated: no value can be written into it".to_string()),
                 fixed: None,
                 has_default: extra.counted || default.as_deref().is_some_and(|default| default != "NULL"),
+                touched: extra.touched,
             })
         })
         .collect::<Result<_>>()?;

@@ -107,7 +107,8 @@ pub(in crate::dataset::database) async fn open(
 /// The database and the name in a name with its quotes.
 fn parts(table: &str) -> [String; 2] {
     let (schema, name) = table.split_once("`.`").unwrap_or(("", table));
-    [schema, name].map(|part| part.trim_matches('`').replace("``", "`"))
+    let (schema, name) = (schema.strip_prefix('`').unwrap_or(schema), name.strip_suffix('`').unwrap_or(name));
+    [schema, name].map(|part| part.replace("``", "`"))
 }
 
 fn failed(error: MysqlFailure) -> Failure {
@@ -127,10 +128,11 @@ fn failed(error: MysqlFailure) -> Failure {
 
 /// A constraint, a value that does not fit, a trigger in words of its own: it is the row that the server does not take.
 fn is_refused(told: &ServerError) -> bool {
-    // Which have no class of their own: no value where one is needed, what is cut short, members, partitions, checks, JSON, geometry.
+    // Which have no class of their own: letters that its character set does not have, no value where one is needed, what is cut short, members, partitions, checks, JSON, geometry.
     let general = [
-        1364, 1265, 1366, 1411, 1416, 1442, 1525, 1526, 1643, 1748, 1761, 1762, 3140, 3819, 4025, 4038, 4078, 1030,
-        1118, 1139, 1414, 1329, 1146, 1054, 1305, 1172, 1242, 1365, 1690, 1048, 1136, 1292, 1413, 1264,
+        1267, 1270, 1271, 1364, 1265, 1366, 1411, 1416, 1442, 1525, 1526, 1643, 1748, 1761, 1762, 3140, 3819, 4025,
+        4038, 4078, 1030, 1118, 1139, 1414, 1329, 1146, 1054, 1305, 1172, 1242, 1365, 1690, 1048, 1136, 1292, 1413,
+        1264,
     ];
     ["22", "23", "44", "45", "21"].iter().any(|class| told.state.starts_with(class)) || general.contains(&told.code)
 }
@@ -392,8 +394,16 @@ impl Writer for MysqlWriter {
     }
 
     async fn commit(&mut self) -> Outcome<()> {
-        let free = format!("COMMIT; DO RELEASE_LOCK({})", literal(&self.lock));
-        self.simply(&free).await
+        // Alone: what is told of it must be about nothing else. A commit that is ended may have been one.
+        self.connection.carry_out("COMMIT").await.map_err(|error| match error {
+            MysqlFailure::Server(ServerError { code: 1317 | 1969 | 3024, .. }) => {
+                Failure::Lost(failure::error(DOING, error))
+            }
+            error => failed(error),
+        })?;
+        // Who comes next waits for it; a connection that ends gives it up.
+        let _ = self.simply(&format!("DO RELEASE_LOCK({})", literal(&self.lock))).await;
+        Ok(())
     }
 
     async fn rollback(&mut self) -> Outcome<()> {

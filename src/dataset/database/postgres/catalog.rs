@@ -61,6 +61,7 @@ pub(in crate::dataset::database) async fn writable(
             generated: generated.then(|| "is generated: no value can be written into it".to_string()),
             fixed: always.then(|| "is an identity that the database always gives: it cannot be changed".to_string()),
             has_default: is(default),
+            touched: false,
         });
     }
     let places = |list: &Option<String>| -> Option<Vec<usize>> {

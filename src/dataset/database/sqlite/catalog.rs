@@ -50,6 +50,7 @@ pub(in crate::dataset::database) async fn writable(
             generated: (hidden != "0").then(|| "is generated: no value can be written into it".to_string()),
             fixed: None,
             has_default: default.is_some(),
+            touched: false,
         });
     }
     key.sort_unstable();

@@ -32,6 +32,15 @@ impl Spoken {
         }
     }
 
+    /// A condition that holds for no row where it would for several.
+    pub fn one_row(&self, table: &str, condition: &str) -> String {
+        match self.0 {
+            // It does not look into a table while it changes it. Which of several rows that are the same is all the same.
+            System::Mysql => format!("{condition} LIMIT 1"),
+            _ => format!("{condition} AND (SELECT COUNT(*) FROM {table} WHERE {condition}) = 1"),
+        }
+    }
+
     /// A new row to which nothing is given.
     pub fn nothing_given(&self) -> &'static str {
         if self.0 == System::Mysql { "() VALUES ()" } else { "DEFAULT VALUES" }
